@@ -1,0 +1,1 @@
+"""Checks compare what the measuring rooms found with a limit. One module a topic."""

@@ -1,0 +1,1 @@
+"""Rows: what their columns mean, where they come from, how they become numbers."""

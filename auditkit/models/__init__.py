@@ -1,0 +1,1 @@
+"""Reference networks, one file each, and the ways to load somebody else's."""

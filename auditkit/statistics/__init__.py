@@ -1,0 +1,1 @@
+"""Estimates with intervals, for anything that can be counted or scored."""
