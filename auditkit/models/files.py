@@ -1,0 +1,163 @@
+"""A checkpoint is a folder: `model.safetensors` and `card.json`. Nothing in it is executed.
+
+The card carries the checksum of the weights and one of itself, so that a file that is missing,
+cut off or changed is found before it is used.
+"""
+
+import json
+import shutil
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import nn
+
+from auditkit.errors import DataError, ModelError, UsageError
+from auditkit.models.base import ARCHITECTURES
+from auditkit.models.card import Card
+
+WEIGHTS = "model.safetensors"
+CARD = "card.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint:
+    """A network in eval mode on the CPU, its card, and the checksum of the card's file."""
+
+    model: nn.Module
+    card: Card
+    sha256: str
+
+
+def save(folder: Path | str, model: nn.Module, card: Card) -> Path:
+    """Write a checkpoint whole or not at all; gives the folder.
+
+    Replaces an earlier checkpoint. Raises UsageError where the folder holds anything else or
+    cannot be written.
+    """
+    folder = Path(folder)
+    ensure_savable(folder)
+    weights = save_tensors({name: one.contiguous() for name, one in model.state_dict().items()})
+    card = replace(card, weights_sha256=sha256(weights).hexdigest())
+    try:
+        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
+        staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.absolute().parent))
+        staged.chmod(0o755)
+        (staged / WEIGHTS).write_bytes(weights)
+        (staged / CARD).write_text(_sealed(card.to_dict()), encoding="utf-8")
+        _put(staged, folder)
+    except OSError as error:
+        raise UsageError(f"cannot write {folder}: {error.strerror}; give another --out") from error
+    return folder
+
+
+def ensure_savable(folder: Path) -> None:
+    """Raise UsageError now, before the training, if `save` could not write there later."""
+    if folder.is_dir():
+        strange = sorted(one.name for one in folder.iterdir() if one.name not in (WEIGHTS, CARD))
+        if strange:
+            raise UsageError(
+                f"{folder} holds {strange[0]!r}, so it is not a checkpoint to replace; "
+                "give an empty or a new folder with --out"
+            )
+    elif folder.exists():
+        raise UsageError(f"{folder} is a file; give a folder with --out")
+    place = next(one for one in folder.absolute().parents if one.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".auditkit-", dir=place):
+            pass
+    except OSError as error:
+        raise UsageError(f"cannot write {folder}: {error.strerror}; give another --out") from error
+
+
+def load(folder: Path | str) -> Checkpoint:
+    """The checkpoint in a folder. Raises ModelError where it is missing, cut off or changed."""
+    folder = Path(folder)
+    text, card = _card(folder)
+    weights = _read(folder, WEIGHTS)
+    if sha256(weights).hexdigest() != card.weights_sha256:
+        raise ModelError(
+            f"{folder / WEIGHTS} is not the file that its card describes (checksum differs): "
+            "copy the checkpoint again or train it anew"
+        )
+    model = _built(card)
+    try:
+        model.load_state_dict(load_tensors(weights))
+    except (SafetensorError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise ModelError(f"the weights in {folder} do not fit the card: {reason}") from error
+    return Checkpoint(model=model.eval(), card=card, sha256=sha256(text).hexdigest())
+
+
+def is_checkpoint(folder: Path | str) -> bool:
+    """Whether a folder holds a card; the files are not checked."""
+    return (Path(folder) / CARD).is_file()
+
+
+def _card(folder: Path) -> tuple[bytes, Card]:
+    if not folder.is_dir():
+        raise ModelError(f"no checkpoint folder {folder}; make one with `auditkit train`")
+    text = _read(folder, CARD)
+    again = "copy the checkpoint again or train it anew"
+    try:
+        raw = json.loads(text)
+    except ValueError as error:
+        raise ModelError(f"{folder / CARD} is cut off or not JSON ({error}): {again}") from error
+    if not isinstance(raw, dict):
+        raise ModelError(f"{folder / CARD} is not a card of auditkit's: {again}")
+    seal = raw.pop("sha256", None)
+    if seal != _seal(raw):
+        raise ModelError(f"{folder / CARD} was changed after it was written: {again}")
+    try:
+        return text, Card.from_dict(raw)
+    except (DataError, ModelError) as error:
+        raise ModelError(f"{folder / CARD}: {error}") from error
+
+
+def _built(card: Card) -> nn.Module:
+    family = ARCHITECTURES[card.architecture]
+    try:
+        return family.for_table(card.encoder, family.Options(**card.options))
+    except (TypeError, ValueError) as error:
+        raise ModelError(f"the card's options are not {card.architecture}'s: {error}") from error
+
+
+def _read(folder: Path, name: str) -> bytes:
+    try:
+        return (folder / name).read_bytes()
+    except FileNotFoundError:
+        raise ModelError(
+            f"{folder} lacks {name}: a checkpoint is a folder with {CARD} and {WEIGHTS}, "
+            "as `auditkit train` writes it"
+        ) from None
+    except OSError as error:
+        raise ModelError(f"cannot read {folder / name}: {error.strerror}") from error
+
+
+def _sealed(raw: dict[str, Any]) -> str:
+    return json.dumps({**raw, "sha256": _seal(raw)}, indent=1, allow_nan=False) + "\n"
+
+
+def _seal(raw: dict[str, Any]) -> str:
+    """Checksum of a card's content, whatever its layout."""
+    return sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
+
+
+def _put(staged: Path, folder: Path) -> None:
+    """Move a finished folder to its place; the old one stays until the new one stands."""
+    old = staged.with_name(staged.name + "-old")
+    if folder.exists():
+        folder.rename(old)
+    try:
+        staged.rename(folder)
+    except OSError:
+        with suppress(OSError):
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
