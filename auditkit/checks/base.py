@@ -1,0 +1,128 @@
+"""What a check is, and how a number and its limit become a finding."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+from auditkit.registry import Registry
+from auditkit.results import NOTHING, Finding, Level, Section, Status, Topic
+from auditkit.statistics.estimate import Estimate
+from auditkit.subject import Subject
+
+
+@runtime_checkable
+class Check(Protocol):
+    """A frozen dataclass whose fields are its limits.
+
+    rule ("AK201") is given once and never reused. run yields what it found; it raises
+    NotApplicable, with the reason, where it has nothing to say about the subject.
+    """
+
+    rule: ClassVar[str]
+    title: ClassVar[str]
+    topic: ClassVar[Topic]
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """What the check found."""
+        ...
+
+
+CHECKS: Registry[type[Check]] = Registry("check", "auditkit.checks")
+
+LEVELS: Mapping[Status, Level] = {Status.FAILED: Level.ERROR, Status.INSUFFICIENT: Level.WARNING}
+
+
+def at_most(estimate: Estimate, limit: float | None) -> Status:
+    """Failed where the whole interval is above the limit, passed where none of it is.
+
+    In between the rows do not tell. Without a limit the value is only measured.
+    """
+    return _judged(estimate, limit, above=Status.FAILED, below=Status.PASSED)
+
+
+def at_least(estimate: Estimate, limit: float | None) -> Status:
+    """Failed where the whole interval is below the limit, passed where none of it is."""
+    return _judged(estimate, limit, above=Status.PASSED, below=Status.FAILED)
+
+
+def finding(
+    message: str,
+    estimate: Estimate,
+    *,
+    metric: str,
+    status: Status = Status.MEASURED,
+    limit: float | None = None,
+    null: float = math.nan,
+    where: Mapping[str, str] = NOTHING,
+    remedy: str = "",
+    rows_needed: Callable[[], int | None] = lambda: None,
+) -> Finding:
+    """The finding for an estimate. rows_needed is asked only where the rows do not tell.
+
+    An undefined estimate says its reason in place of the message.
+    """
+    known = not (math.isnan(estimate.low) or math.isnan(estimate.high))
+    judged = status in (Status.FAILED, Status.INSUFFICIENT)
+    return Finding(
+        message=message if estimate.defined else f"{metric} is undefined: {estimate.reason}.",
+        status=status,
+        level=LEVELS.get(status, Level.NOTE),
+        metric=metric,
+        value=estimate.value,
+        limit=math.nan if limit is None else limit,
+        interval=(estimate.low, estimate.high) if known else None,
+        null=null,
+        method=estimate.method,
+        n=estimate.n,
+        where=where,
+        remedy=remedy if judged else "",
+        reason=estimate.reason,
+        rows_needed=rows_needed() if status is Status.INSUFFICIENT else None,
+    )
+
+
+def exactly(value: float, *, n: int, method: str = "counted, not estimated") -> Estimate:
+    """A figure without uncertainty: the interval is the value itself."""
+    return Estimate(value=value, low=value, high=value, n=n, method=method)
+
+
+def percent(value: float) -> str:
+    """A share as it is said in a sentence: 0.1812 is "18.1 %"."""
+    return "undefined" if math.isnan(value) else f"{100 * value:.1f} %"
+
+
+def points(value: float) -> str:
+    """A difference of two shares: 0.1812 is "18.1 points"."""
+    return "undefined" if math.isnan(value) else f"{100 * value:.1f} points"
+
+
+def settled_at(estimate: Estimate, limit: float | None) -> int | None:
+    """Rows at which the interval would exclude the limit, if its width falls as 1 / sqrt(n).
+
+    None where the value is the limit, or there is no limit or no interval.
+    """
+    if limit is None or not estimate.defined or math.isclose(estimate.value, limit, abs_tol=1e-12):
+        return None
+    end = estimate.low if estimate.value > limit else estimate.high
+    reach = abs(end - estimate.value) / abs(limit - estimate.value)
+    return math.ceil(estimate.n * reach**2) if math.isfinite(reach) else None
+
+
+def _judged(estimate: Estimate, limit: float | None, *, above: Status, below: Status) -> Status:
+    if limit is None:
+        return Status.MEASURED
+    if math.isnan(estimate.low) or math.isnan(estimate.high):
+        return Status.INSUFFICIENT if estimate.defined else Status.NOT_APPLICABLE
+    failing_at_limit = above is Status.PASSED
+    if estimate.low > limit or (failing_at_limit and estimate.low >= limit):
+        return above
+    if estimate.high < limit or (not failing_at_limit and estimate.high <= limit):
+        return below
+    return Status.INSUFFICIENT
+
+
+def settings(check: Check) -> dict[str, Any]:
+    """A check's limits as they are in force, for the report's appendix."""
+    from dataclasses import asdict
+
+    return asdict(check)  # type: ignore[call-overload,no-any-return]

@@ -1,0 +1,207 @@
+"""Are the rows fit to judge a model by, and whom do they leave out?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from auditkit.bias.disparity import disparity, rows_needed
+from auditkit.bias.groups import group_counts, label, rate_estimates
+from auditkit.checks.base import CHECKS, at_most, exactly, finding, percent, points
+from auditkit.data.profile import incomplete, seen_before
+from auditkit.errors import NotApplicable
+from auditkit.results import Bars, Finding, Intervals, Section, Topic, Unit
+from auditkit.statistics.estimate import Estimate
+from auditkit.subject import Subject
+
+
+@CHECKS.register("group-sizes")
+@dataclass(frozen=True, kw_only=True)
+class GroupSizes:
+    """How many rows stand for each group."""
+
+    rule: ClassVar[str] = "AK301"
+    title: ClassVar[str] = "Group sizes"
+    topic: ClassVar[Topic] = Topic.DATA
+
+    few: int = 100
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """The smallest group of each sensitive column."""
+        views = []
+        for column in subject.sensitive:
+            sizes = subject.memberships[column].value_counts(sort=False)
+            names = [str(name) for name in sizes.index]
+            smallest = int(sizes.to_numpy().argmin())
+            fewest = int(sizes.iloc[smallest])
+            thin = sum(size < self.few for size in sizes)
+            yield finding(
+                f"By {column}, {names[smallest]} is the smallest group, with {fewest:,} of "
+                f"{len(subject.frame):,} rows; {thin or 'no'} group{'' if thin == 1 else 's'} "
+                f"{'has' if thin == 1 else 'have'} fewer than {self.few}.",
+                exactly(fewest, n=len(subject.frame)),
+                metric="rows of the smallest group",
+                where={"column": column, "group": names[smallest]},
+            )
+            frame = pd.DataFrame({column: names, "rows": sizes.to_numpy()})
+            views.append(
+                Bars(title=f"Rows by {column}", frame=frame, x=column, y=("rows",), unit=Unit.COUNT)
+            )
+        yield Section(
+            title="Who is in the rows",
+            text="Of a group with few rows little can be known, whatever the model does to it.",
+            views=tuple(views),
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _ShareByGroup:
+    """The gap between groups in the share of rows that are marked."""
+
+    rule: ClassVar[str]
+    title: ClassVar[str]
+    topic: ClassVar[Topic] = Topic.DATA
+    share: ClassVar[str]  # what the share is of
+    text: ClassVar[str]
+    remedy: ClassVar[str] = ""
+
+    max_difference: float | None = None
+    min_group_size: int = 10
+
+    def marked(self, subject: Subject) -> np.ndarray:
+        """1 for the rows that count, (n,)."""
+        raise NotImplementedError
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """The largest gap for each sensitive column, and the shares as pictures."""
+        marked, views = self.marked(subject), []
+        if not marked.any():
+            nothing = exactly(0.0, n=len(marked))
+            yield finding(f"The {self.share} is 0 in these rows.", nothing, metric=self.share)
+            return
+        for column in subject.sensitive:
+            counts = group_counts(marked, marked, subject.memberships[column])
+            yield self._gap(subject, column, counts)
+            frame = rate_estimates(counts, "selection_rate").reset_index(drop=True)
+            frame.insert(0, column, [label(group) for group in counts.index])
+            views.append(
+                Intervals(
+                    title=f"{self.share.capitalize()} by {column}",
+                    frame=frame.rename(columns={"value": "share"}),
+                    label=column,
+                    value="share",
+                    low="low",
+                    high="high",
+                    reference=float(marked.mean()),
+                    reference_label="all rows",
+                )
+            )
+        yield Section(title=self.title, text=self.text, views=tuple(views))
+
+    def _gap(self, subject: Subject, column: str, counts: pd.DataFrame) -> Finding:
+        gap = disparity(
+            counts,
+            "selection_rate",
+            rng=subject.rng(f"{self.rule} {column}"),
+            min_group_size=self.min_group_size,
+        )
+        limit = self.max_difference
+        return finding(
+            f"By {column}, the {self.share} differs by {points(gap.estimate.value)} between "
+            f"{gap.lowest} and {gap.highest}; chance alone would give {points(gap.null.mean)}.",
+            gap.estimate,
+            metric=f"gap in the {self.share}",
+            status=at_most(gap.estimate, limit),
+            limit=limit,
+            null=gap.null.mean,
+            where={"column": column, "lowest": gap.lowest, "highest": gap.highest},
+            remedy=self.remedy,
+            rows_needed=lambda: rows_needed(counts, gap, limit if limit is not None else 0.0),
+        )
+
+
+@CHECKS.register("missing-values")
+@dataclass(frozen=True, kw_only=True)
+class MissingValues(_ShareByGroup):
+    """Are the features of some groups more often missing?"""
+
+    rule: ClassVar[str] = "AK302"
+    title: ClassVar[str] = "Missing values by group"
+    share: ClassVar[str] = "share of rows with a missing feature"
+    text: ClassVar[str] = (
+        "What is missing more often for a group makes the model guess more often about it."
+    )
+    remedy: ClassVar[str] = (
+        "Find out why these values are missing, and collect them, before trusting decisions about "
+        "this group."
+    )
+
+    max_difference: float | None = 0.1
+
+    def marked(self, subject: Subject) -> np.ndarray:
+        """Rows in which a feature is missing."""
+        columns = tuple(c for c in subject.table.schema.feature_names if c in subject.frame.columns)
+        if not columns:
+            raise NotApplicable("the file has no feature columns")
+        return incomplete(subject.frame, columns)
+
+
+@CHECKS.register("label-balance")
+@dataclass(frozen=True, kw_only=True)
+class LabelBalance(_ShareByGroup):
+    """Do the labels themselves favour a group?"""
+
+    rule: ClassVar[str] = "AK303"
+    title: ClassVar[str] = "Label balance by group"
+    share: ClassVar[str] = "share with the positive outcome"
+    text: ClassVar[str] = (
+        "The share that has the positive outcome in the data itself, before any model. A model "
+        "learns this difference; whether the labels are just is not for numbers to say."
+    )
+
+    def marked(self, subject: Subject) -> np.ndarray:
+        """Rows with the positive outcome."""
+        return subject.labels
+
+
+@CHECKS.register("duplicates")
+@dataclass(frozen=True, kw_only=True)
+class Duplicates:
+    """Has the model seen these very rows in training?"""
+
+    rule: ClassVar[str] = "AK304"
+    title: ClassVar[str] = "Duplicates across the split"
+    topic: ClassVar[Topic] = Topic.DATA
+
+    max_share: float = 0.01
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """The share of audited rows that stand in the training rows too."""
+        train = subject.required_train.frame
+        shared = tuple(name for name in subject.frame.columns if name in train.columns)
+        schema = subject.table.schema
+        known = (*schema.feature_names, schema.target.name)
+        whole = _share(seen_before(subject.frame, train, shared))
+        alike = _share(seen_before(subject.frame, train, known))
+        yield finding(
+            f"{percent(whole.value)} of the audited rows repeat a training row in every column.",
+            whole,
+            metric="share of rows seen in training",
+            status=at_most(whole, self.max_share),
+            limit=self.max_share,
+            remedy="Remove the rows that stand on both sides: on them the model is asked what it "
+            "was told.",
+        )
+        yield finding(
+            f"{percent(alike.value)} of the audited rows agree with a training row in all features "
+            "and the target; these may be different people.",
+            alike,
+            metric="share of rows with a twin in training",
+        )
+
+
+def _share(marked: np.ndarray) -> Estimate:
+    """Of these rows, not of a population: counted, without an interval."""
+    return exactly(float(marked.mean()), n=len(marked))

@@ -1,0 +1,305 @@
+"""Does the model treat groups differently, by how much, and by how much would chance alone?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, four_fifths, rows_needed
+from auditkit.bias.groups import CELLS, RATES, label, rate_estimates, rates
+from auditkit.checks.base import CHECKS, at_least, at_most, finding, percent, points
+from auditkit.results import Finding, Intervals, Section, Table, Topic
+from auditkit.statistics.estimate import Estimate, undefined
+from auditkit.subject import Subject
+
+MEANINGS = {
+    "selection_rate": "the share of a group that is given the positive outcome",
+    "true_positive_rate": "of those who deserve the positive outcome, the share that is given it",
+    "false_positive_rate": "of those who do not, the share that is given it all the same",
+    "precision": "of those given the positive outcome, the share that deserves it",
+    "accuracy": "the share of a group for whom the model is right",
+}
+REMEDY = (
+    "Look at the groups' rows, labels and features; retrain with a constraint or reweighted rows, "
+    "or decide with a human in these cases; then audit again."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupGap:
+    """The largest gap of a rate between groups of each sensitive column.
+
+    Groups whose rate rests on fewer than min_group_size rows are not compared, and are named.
+    """
+
+    disparity: ClassVar[str]
+    topic: ClassVar[Topic] = Topic.HARM
+    rule: ClassVar[str]
+    title: ClassVar[str]
+
+    max_difference: float | None = 0.1
+    min_group_size: int = 10
+    draws: int = 1000
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A finding for the difference and one for the ratio, by column; the rates as pictures."""
+        views: list[Intervals] = []
+        for column, counts in subject.counts.items():
+            yield from self._findings(subject, column, counts)
+            views += [_picture(counts, column, rate) for rate in DISPARITIES[self.disparity]]
+        meaning = "; ".join(
+            f"{_words(rate)}: {MEANINGS[rate]}" for rate in DISPARITIES[self.disparity]
+        )
+        text = f"{meaning[0].upper()}{meaning[1:]}. Each interval holds for its group alone; the "
+        text += "findings compare all groups at once, which is stricter."
+        yield Section(title=f"{self.title} by group", text=text, views=tuple(views))
+
+    def _findings(self, subject: Subject, column: str, counts: pd.DataFrame) -> Iterator[Finding]:
+        def measured(comparison: str) -> Disparity:
+            return disparity(
+                counts,
+                self.disparity,
+                comparison="ratio" if comparison == "ratio" else "difference",
+                rng=subject.rng(f"{self.rule} {column} {comparison}"),
+                draws=self.draws,
+                min_group_size=self.min_group_size,
+            )
+
+        gap, ratio = measured("difference"), measured("ratio")
+        limit = self.max_difference
+        yield finding(
+            f"{_compared(gap, counts, column)}; chance alone would give {points(gap.null.mean)}.",
+            gap.estimate,
+            metric=f"{_words(self.disparity)} difference",
+            status=at_most(gap.estimate, limit),
+            limit=limit,
+            null=gap.null.mean,
+            where=_where(gap, column),
+            remedy=REMEDY,
+            rows_needed=lambda: rows_needed(counts, gap, limit if limit is not None else 0.0),
+        )
+        yield finding(
+            f"By {column}, the {_words(ratio.rate)} of {ratio.lowest} is "
+            f"{percent(ratio.estimate.value)} of that of {ratio.highest}; chance alone would give "
+            f"{percent(ratio.null.mean)}.",
+            ratio.estimate,
+            metric=f"{_words(self.disparity)} ratio",
+            null=ratio.null.mean,
+            where=_where(ratio, column),
+        )
+
+
+@CHECKS.register("demographic-parity")
+@dataclass(frozen=True, kw_only=True)
+class DemographicParity(GroupGap):
+    """Is the positive outcome given equally often to each group?"""
+
+    rule: ClassVar[str] = "AK201"
+    title: ClassVar[str] = "Demographic parity"
+    disparity: ClassVar[str] = "demographic_parity"
+
+
+@CHECKS.register("equal-opportunity")
+@dataclass(frozen=True, kw_only=True)
+class EqualOpportunity(GroupGap):
+    """Do those who deserve the positive outcome get it equally often in each group?"""
+
+    rule: ClassVar[str] = "AK202"
+    title: ClassVar[str] = "Equal opportunity"
+    disparity: ClassVar[str] = "equal_opportunity"
+
+
+@CHECKS.register("equalized-odds")
+@dataclass(frozen=True, kw_only=True)
+class EqualizedOdds(GroupGap):
+    """Are both kinds of error equally common in each group?"""
+
+    rule: ClassVar[str] = "AK203"
+    title: ClassVar[str] = "Equalized odds"
+    disparity: ClassVar[str] = "equalized_odds"
+
+
+@CHECKS.register("predictive-parity")
+@dataclass(frozen=True, kw_only=True)
+class PredictiveParity(GroupGap):
+    """Does a positive decision mean the same in each group?"""
+
+    rule: ClassVar[str] = "AK204"
+    title: ClassVar[str] = "Predictive parity"
+    disparity: ClassVar[str] = "predictive_parity"
+
+
+@CHECKS.register("accuracy-equality")
+@dataclass(frozen=True, kw_only=True)
+class AccuracyEquality(GroupGap):
+    """Is the model right equally often in each group?"""
+
+    rule: ClassVar[str] = "AK205"
+    title: ClassVar[str] = "Accuracy equality"
+    disparity: ClassVar[str] = "accuracy_equality"
+
+
+@CHECKS.register("four-fifths")
+@dataclass(frozen=True, kw_only=True)
+class FourFifthsRule:
+    """Is the lowest selection rate at least four fifths of the highest?
+
+    The rule of thumb of the US Uniform Guidelines (1978), a sign of adverse impact to be looked
+    into and no proof of it. The verdict comes from the interval of the ratio; the rule itself,
+    which takes no notice of chance, is stated beside it in exact arithmetic.
+    """
+
+    rule: ClassVar[str] = "AK206"
+    title: ClassVar[str] = "Four-fifths rule"
+    topic: ClassVar[Topic] = Topic.HARM
+
+    min_ratio: float = 0.8
+    min_group_size: int = 10
+    draws: int = 1000
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A finding for each sensitive column."""
+        for column, counts in subject.counts.items():
+            kept = counts[counts[list(CELLS)].sum(axis=1) >= self.min_group_size]
+            ratio = disparity(
+                counts,
+                "demographic_parity",
+                comparison="ratio",
+                rng=subject.rng(f"{self.rule} {column}"),
+                draws=self.draws,
+                min_group_size=self.min_group_size,
+            )
+            rule = four_fifths(kept)
+            share = percent(float(rule.ratio)) if rule.ratio is not None else "undefined"
+            yield finding(
+                f"By {column}, {rule.lowest} is selected {share} as often as {rule.highest}: taken "
+                f"by itself the rule is {'kept' if rule.passed else 'broken'} (Fisher's exact p "
+                f"{_p(rule.p_value)}).",
+                ratio.estimate,
+                metric="selection rate ratio",
+                status=at_least(ratio.estimate, self.min_ratio),
+                limit=self.min_ratio,
+                null=ratio.null.mean,
+                where=_where(ratio, column),
+                remedy=REMEDY,
+                rows_needed=partial(rows_needed, counts, ratio, self.min_ratio),
+            )
+
+
+@CHECKS.register("group-results")
+@dataclass(frozen=True, kw_only=True)
+class GroupResults:
+    """Every rate of every group, and of the intersections of all sensitive columns."""
+
+    rule: ClassVar[str] = "AK207"
+    title: ClassVar[str] = "Results by group"
+    topic: ClassVar[Topic] = Topic.HARM
+
+    min_group_size: int = 10
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A table for each sensitive column and one for the intersections."""
+        names = subject.sensitive
+        tables = [_rates_table(counts, column) for column, counts in subject.counts.items()]
+        if len(names) > 1:
+            crossed = subject.counts_of(names)
+            tables.append(_rates_table(crossed, " × ".join(names)))
+            yield self._worst_served(crossed, names)
+        yield Section(
+            title="Every rate of every group",
+            text="tp, fp, fn and tn count true and false positives and negatives; everything on "
+            "fairness in this report follows from them. A dash is a rate that is undefined, for "
+            "instance a true positive rate where nobody has the positive outcome.",
+            views=tuple(tables),
+        )
+
+    def _worst_served(self, counts: pd.DataFrame, names: tuple[str, ...]) -> Finding:
+        large = counts[counts[list(CELLS)].sum(axis=1) >= self.min_group_size]
+        estimates = rate_estimates(large, "accuracy")
+        place = int(np.argmin(estimates["value"])) if len(large) else -1
+        group = label(large.index[place]) if len(large) else "none"
+        estimate = (
+            Estimate(
+                value=float(estimates["value"].iloc[place]),
+                low=float(estimates["low"].iloc[place]),
+                high=float(estimates["high"].iloc[place]),
+                n=int(estimates["n"].iloc[place]),
+                method="guarded Wilson, of this group alone",
+            )
+            if len(large)
+            else undefined(f"no intersection has {self.min_group_size} rows")
+        )
+        return finding(
+            f"Of the {len(large)} intersections of {', '.join(names)} with at least "
+            f"{self.min_group_size} rows, the model is least often right for {group} "
+            f"({percent(estimate.value)} of {estimate.n} rows); being the worst of many, it looks "
+            "worse than it is, and no verdict rests on it.",
+            estimate,
+            metric="accuracy of the worst-served intersection",
+            where={"group": group},
+        )
+
+
+def _picture(counts: pd.DataFrame, column: str, rate: str) -> Intervals:
+    frame = rate_estimates(counts, rate)
+    hits, n = RATES[rate].parts(counts)
+    overall = float(hits.sum() / n.sum()) if n.sum() else float("nan")
+    frame = frame.reset_index(drop=True)
+    frame.insert(0, column, [label(group) for group in counts.index])
+    return Intervals(
+        title=f"{_words(rate).capitalize()} by {column}",
+        frame=frame.rename(columns={"value": _words(rate)}),
+        label=column,
+        value=_words(rate),
+        low="low",
+        high="high",
+        reference=overall,
+        reference_label="all rows",
+    )
+
+
+def _rates_table(counts: pd.DataFrame, column: str) -> Table:
+    frame = rates(counts)
+    frame.columns = pd.Index([_words(name) for name in frame.columns])
+    table = pd.concat([counts[list(CELLS)], frame], axis=1).reset_index(drop=True)
+    table.insert(0, column, [label(group) for group in counts.index])
+    table.insert(1, "rows", counts[list(CELLS)].sum(axis=1).to_numpy())
+    return Table(title=f"Rates by {column}", frame=table, shares=tuple(frame.columns))
+
+
+def _compared(gap: Disparity, counts: pd.DataFrame, column: str) -> str:
+    if not gap.estimate.defined:
+        return ""
+    named = {label(group): place for place, group in enumerate(counts.index)}
+    value = rates(counts)[gap.rate].to_numpy()
+    return (
+        f"By {column}, the {_words(gap.rate)} of {gap.lowest} "
+        f"({percent(value[named[gap.lowest]])}) is {points(gap.estimate.value)} below that of "
+        f"{gap.highest} ({percent(value[named[gap.highest]])})"
+    )
+
+
+def _where(gap: Disparity, column: str) -> dict[str, str]:
+    where = {"column": column}
+    if gap.estimate.defined:
+        where |= {
+            "rate": _words(gap.rate),
+            "lowest": gap.lowest,
+            "highest": gap.highest,
+            "chance alone, 1 in 20": percent(gap.null.upper),
+            "permutation p": _p(gap.null.p_value),
+        }
+    if gap.left_out:
+        where["not compared"] = "; ".join(f"{name}: {why}" for name, why in gap.left_out.items())
+    return where
+
+
+def _p(value: float) -> str:
+    return "below .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,359 @@
+"""The command line: parse, call, print, exit. Nobody imports this module, and only it prints.
+
+Exit codes: 0 passed; 1 failed; 2 wrong use or input that cannot be read; 3 insufficient evidence
+or a broken check; 4 a fault of auditkit's own; 130 interrupted.
+"""
+
+import os
+import sys
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from auditkit.errors import AuditkitError, UsageError
+
+if TYPE_CHECKING:
+    from auditkit.results import AuditReport
+    from auditkit.runtime import Tick
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+)
+data_app = typer.Typer(help="Real data sets, fetched once and verified.", no_args_is_help=True)
+app.add_typer(data_app, name="data")
+
+# typer's own error, wherever this release of typer keeps it (its parent is click's, or a copy).
+CommandLineError: Any = next(
+    one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException"
+)
+PASSED, FAILED, WRONG_USE, UNDECIDED, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
+SEVERAL = ("--sensitive", "--features", "--set")  # options that may take several values at once
+
+Text = str | None
+Device = Annotated[Text, typer.Option(help="auto, cpu, cuda or cuda:N.")]
+Sensitive = Annotated[
+    list[str] | None, typer.Option(help="Sensitive columns, one or several.", metavar="COL ...")
+]
+Features = Annotated[
+    list[str] | None, typer.Option(help="Feature columns, in the model's order.", metavar="COL ...")
+]
+Target = Annotated[Text, typer.Option(help="Column with the right answers.", metavar="COL")]
+Positive = Annotated[Text, typer.Option(help="Target value that is the favoured outcome.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from auditkit import __version__
+
+        _print(f"auditkit {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Opens the black box of a trained model and says, with evidence, whom it harms."""
+
+
+@app.command()
+def report(
+    model: Annotated[Text, typer.Argument(help="Checkpoint folder made by `train`.")] = None,
+    factory: Annotated[
+        Text, typer.Option("--model", help="A network of your own.", metavar="MODULE:FUNCTION")
+    ] = None,
+    weights: Annotated[Text, typer.Option(help="Its weights.", metavar="X.safetensors")] = None,
+    preprocess: Annotated[
+        Text, typer.Option(help="Turns a frame into tensors.", metavar="MODULE:FUNCTION")
+    ] = None,
+    predictions: Annotated[Text, typer.Option(help="A table with the model's answers.")] = None,
+    data: Annotated[Text, typer.Option(help="CSV, Parquet or a name from `data list`.")] = None,
+    target: Target = None,
+    positive: Positive = None,
+    prediction: Annotated[Text, typer.Option(help="Column of decisions.", metavar="COL")] = None,
+    score: Annotated[Text, typer.Option(help="Column of probabilities.", metavar="COL")] = None,
+    sensitive: Sensitive = None,
+    features: Features = None,
+    config: Annotated[Text, typer.Option(help="An audit.toml; options override it.")] = None,
+    out: Annotated[Text, typer.Option(help="Folder to write to [reports/NAME].")] = None,
+    device: Device = None,
+    seed: Annotated[int | None, typer.Option(help="Seed of every random number.")] = None,
+    allow_insufficient: Annotated[
+        bool, typer.Option("--allow-insufficient", help="Exit 0 where the evidence is too thin.")
+    ] = False,
+) -> int:
+    """Audit a model and write report.html and report.json."""
+    from auditkit.config import AuditConfig, read_config
+
+    if model and factory:
+        raise UsageError(f"both a checkpoint ({model}) and --model {factory}: give one of them")
+    settings = (read_config(config) if config else AuditConfig()).overridden(
+        model=model or factory,
+        weights=weights,
+        preprocess=preprocess,
+        predictions=predictions,
+        data=data,
+        target=target,
+        positive=positive,
+        prediction=prediction,
+        score=score,
+        sensitive=tuple(sensitive or ()),
+        features=tuple(features or ()),
+        out=out,
+        device=device,
+        seed=seed,
+    )
+    from auditkit.loading import load_subject
+    from auditkit.report.files import ensure_writable, write_report
+    from auditkit.runner import checks_of, run_checks
+
+    folder = Path(settings.out or Path("reports") / _name(settings))
+    ensure_writable(folder)
+    checks_of(settings)
+    with _progress():
+        done = run_checks(load_subject(settings), settings)
+        page = write_report(done, folder)
+    _tell(done)
+    _print(str(page))
+    return _exit_code(done, allow_insufficient=allow_insufficient)
+
+
+@app.command()
+def train(
+    architecture: Annotated[str, typer.Argument(help="Which network, such as fnn.")],
+    data: Annotated[str, typer.Option(help="CSV, Parquet or a name from `data list`.")],
+    out: Annotated[Path, typer.Option(help="Folder of the checkpoint.")],
+    target: Target = None,
+    positive: Positive = None,
+    sensitive: Sensitive = None,
+    features: Features = None,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Epochs at most.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="Of AdamW.")] = None,
+    sizes: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="A size of the network, such as width=128.", metavar="K=V ..."),
+    ] = None,
+) -> int:
+    """Train a reference network and save it with its card."""
+    from auditkit.loading import train_checkpoint
+    from auditkit.models.files import ensure_savable
+
+    ensure_savable(out)
+    recipe = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    with _progress():
+        card, accuracy = train_checkpoint(
+            architecture,
+            data,
+            out,
+            target=target,
+            positive=positive,
+            sensitive=tuple(sensitive or ()),
+            features=tuple(features or ()),
+            device=device or "auto",
+            seed=seed,
+            recipe={name: value for name, value in recipe.items() if value is not None},
+            sizes=_pairs(sizes or []),
+        )
+    training = card.training
+    _note(
+        f"trained {architecture} on {card.data.name} in {training.seconds:.1f} s: epoch "
+        f"{training.best_epoch} of {len(training.history)} kept, accuracy on "
+        f"{accuracy.n:,} test rows {accuracy.value:.4f} ({accuracy.low:.4f} to {accuracy.high:.4f})"
+    )
+    _print(str(out))
+    return PASSED
+
+
+@data_app.command("list")
+def data_list() -> int:
+    """The data sets there are."""
+    from auditkit.data.catalogue import CATALOGUE
+
+    width = max(map(len, CATALOGUE))
+    for name, entry in CATALOGUE.items():
+        sensitive = ", ".join(entry.schema.sensitive_names) or "none"
+        _print(f"{name:<{width}}  {entry.title}; sensitive: {sensitive}")
+    return PASSED
+
+
+@data_app.command("show")
+def data_show(name: Annotated[str, typer.Argument(help="A name from `data list`.")]) -> int:
+    """What a data set is: source, licence, columns, known problems."""
+    from auditkit.data.catalogue import CATALOGUE
+
+    entry = CATALOGUE[name]
+    schema = entry.schema
+    _print(f"{entry.name}: {entry.title}\n")
+    _print(f"source    {entry.source}\nlicence   {entry.licence}\ncitation  {entry.citation}")
+    positive = f", positive outcome {schema.positive!r}" if schema.positive else ", a number"
+    _print(f"target    {schema.target.name}{positive}")
+    if entry.notes:
+        _print(f"notes     {entry.notes}")
+    _print("\ncolumns (* sensitive, - not a feature)")
+    width = max(len(column.name) for column in entry.columns)
+    for column in entry.columns:
+        feature = column.name in (*schema.feature_names, schema.target.name)
+        mark = "*" if column.name in schema.sensitive_names else " " if feature else "-"
+        _print(f"  {mark} {column.name:<{width}}  {column.meaning}")
+    _print("\nknown problems")
+    for problem in entry.problems:
+        _print(f"  - {problem}")
+    return PASSED
+
+
+@data_app.command("fetch")
+def data_fetch(name: Annotated[str, typer.Argument(help="A name from `data list`.")]) -> int:
+    """Get a data set into the cache, or replace a damaged copy."""
+    from auditkit.data.catalogue import CATALOGUE, fetch
+
+    with _progress():
+        path = fetch(name)
+    _print(f"{name}: {path}" if path else f"{name}: {CATALOGUE[name].source}; nothing to fetch")
+    return PASSED
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(run(sys.argv[1:] if arguments is None else arguments))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run one command; its exit code. A traceback is printed for our own faults alone."""
+    try:
+        return int(app(_spread(arguments), standalone_mode=False) or 0)
+    except AuditkitError as error:
+        return _refuse(str(error))
+    except CommandLineError as error:
+        message = error.format_message()
+        # Without a command typer has printed the help already, and says nothing more.
+        return _refuse(message) if message.strip() else WRONG_USE
+    except (KeyboardInterrupt, typer.Abort):
+        _note("auditkit: interrupted; nothing was written")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PASSED
+    except Exception as error:
+        traceback.print_exc()
+        _note(f"auditkit: a fault of auditkit's own ({type(error).__name__}): please report it")
+        return BUG
+
+
+def _spread(arguments: Sequence[str]) -> list[str]:
+    """`--sensitive a b` as `--sensitive a --sensitive b`, where b cannot be anything else."""
+    spread: list[str] = []
+    taker, named = "", False
+    for argument in arguments:
+        if argument.startswith("-"):
+            taker = argument if argument in SEVERAL else ""
+            named = named or argument in ("--model", "--predictions", "--config")
+        elif taker and spread[-1] != taker and (named or _has_positional(arguments)):
+            spread.append(taker)
+        spread.append(argument)
+    return spread
+
+
+def _has_positional(arguments: Sequence[str]) -> bool:
+    """Whether the command's own argument stands before its options."""
+    named = {"--model", "--predictions", "--config"} & set(arguments)
+    return bool(named) or (len(arguments) > 1 and not arguments[1].startswith("-"))
+
+
+def _name(settings: Any) -> str:
+    """A folder's name for the report: of the checkpoint, the factory or the predictions' file."""
+    if settings.predictions:
+        return Path(settings.predictions).stem
+    named = str(settings.model or "audit")
+    return named.replace(":", "-") if ":" in named else Path(named).absolute().name
+
+
+def _pairs(given: Sequence[str]) -> dict[str, Any]:
+    """`width=128` as {"width": 128}: numbers and true/false are read as such."""
+    import tomllib
+
+    values: dict[str, Any] = {}
+    for pair in given:
+        name, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--set {pair!r} is not of the form name=value, such as width=128")
+        try:
+            values[name] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[name] = value
+    return values
+
+
+def _exit_code(done: "AuditReport", *, allow_insufficient: bool) -> int:
+    from auditkit.results import Status
+
+    match done.verdict:
+        case Status.PASSED:
+            return PASSED
+        case Status.FAILED:
+            return FAILED
+        case Status.INSUFFICIENT:
+            return PASSED if allow_insufficient else UNDECIDED
+        case _:
+            return UNDECIDED
+
+
+def _tell(done: "AuditReport") -> None:
+    """A line for each check that did not pass, and the verdict."""
+    from auditkit.results import Status
+
+    for result in done.results:
+        if result.status in (Status.FAILED, Status.INSUFFICIENT, Status.BROKEN):
+            worst = next((one for one in result.findings if one.status is result.status), None)
+            said = worst.message if worst else f"{result.title}: {result.reason}"
+            _note(f"{result.status.value:<21} {result.rule} {result.name}: {said}")
+    _note(f"verdict: {done.verdict.value}")
+
+
+@contextmanager
+def _progress() -> Iterator[None]:
+    """Bars on standard error where somebody looks, silence where not."""
+    from auditkit.runtime import showing
+
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bars:
+
+        @contextmanager
+        def bar(label: str, total: int) -> "Iterator[Tick]":
+            task = bars.add_task(label, total=total)
+            yield lambda: bars.advance(task)
+            bars.remove_task(task)
+
+        with showing(bar):
+            yield
+
+
+def _refuse(message: str) -> int:
+    _note(f"auditkit: {' '.join(message.split())}")
+    return WRONG_USE
+
+
+def _print(text: str) -> None:
+    print(text)  # noqa: T201 - the one module that prints
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr)  # noqa: T201 - the one module that prints
+
+
+if __name__ == "__main__":
+    main()

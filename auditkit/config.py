@@ -1,0 +1,117 @@
+"""The choices of one audit: from audit.toml, from the command line, checked once."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from types import MappingProxyType, NoneType, UnionType
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+
+from auditkit.errors import ConfigError, suggestion
+
+TABLES = ("checks", "runtime")
+WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditConfig:
+    """What to audit, on which rows and with which limits.
+
+    model is a checkpoint folder or `package.module:factory`; data a file or a catalogue name.
+    checks maps a check's name to its limits; a check with `skip = "reason"` is not run.
+    threshold turns scores into decisions.
+    """
+
+    model: str | None = None
+    weights: str | None = None
+    preprocess: str | None = None
+    predictions: str | None = None
+    data: str | None = None
+    target: str | None = None
+    positive: str | None = None
+    prediction: str | None = None
+    score: str | None = None
+    sensitive: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    threshold: float = 0.5
+    title: str | None = None
+    out: str | None = None
+    device: str = "auto"
+    seed: int = 0
+    batch_size: int = 4096
+    checks: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def overridden(self, **given: Any) -> Self:
+        """The same, with every option that was given on the command line in place of the file's."""
+        return replace(self, **{name: value for name, value in given.items() if value})
+
+
+def read_config(path: Path | str) -> AuditConfig:
+    """The configuration in a TOML file. Raises ConfigError for anything it does not know."""
+    path = Path(path)
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(f"no file {path}: check the path after --config") from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8: save it as UTF-8") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path} is not TOML: {error}") from error
+    runtime = _table(raw, "runtime", path)
+    keys = {key: value for key, value in raw.items() if key not in TABLES}
+    checks = _table(raw, "checks", path)
+    for name in checks:
+        _table(checks, name, path)
+    at_runtime = ("device", "seed", "batch_size")
+    known = [one.name for one in fields(AuditConfig) if one.name not in (*TABLES, *at_runtime)]
+    values = _known(keys, [*known, *TABLES], AuditConfig, str(path))
+    values |= _known(runtime, at_runtime, AuditConfig, f"[runtime] in {path}")
+    return AuditConfig(**values, checks=checks)
+
+
+def built(check: type[Any], name: str, limits: Mapping[str, Any]) -> Any:
+    """A dataclass (a check, a network's sizes) with these values; name says where they stand.
+
+    Raises ConfigError for a field it does not have or a value of another type.
+    """
+    known = [one.name for one in fields(check)]
+    return check(**_known(limits, known, check, name))
+
+
+def _table(raw: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
+    table = raw.get(name, {})
+    if not isinstance(table, dict):
+        raise ConfigError(f"{name!r} in {path} is a table: write [{name}] on a line of its own")
+    return table
+
+
+def _known(raw: Mapping[str, Any], names: Any, owner: type[Any], where: str) -> dict[str, Any]:
+    """Values by field name, each of its field's type. A dash in a key is an underscore."""
+    hints, values = get_type_hints(owner), {}
+    for key, value in raw.items():
+        name = key.replace("-", "_")
+        if name not in names:
+            raise ConfigError(f"unknown key {key!r} in {where}; {suggestion(key, names)}")
+        values[name] = _typed(value, hints[name], f"{key!r} in {where}")
+    return values
+
+
+def _typed(value: Any, hint: Any, what: str) -> Any:
+    if get_origin(hint) is Literal:
+        if value in get_args(hint):
+            return value
+        raise ConfigError(f"{what} is {value!r}; {suggestion(str(value), get_args(hint))}")
+    kinds = [one for one in get_args(hint) if one is not NoneType] or [hint]
+    kind = kinds[0] if get_origin(hint) is UnionType else hint
+    if get_origin(kind) is tuple:
+        several = [value] if isinstance(value, str) else value
+        if isinstance(several, list) and all(isinstance(one, str) for one in several):
+            return tuple(several)
+        raise ConfigError(f"{what} is {value!r}; give a list of texts")
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
+        raise ConfigError(f"{what} is {value!r}; give {WORDS[kind]}")
+    return value

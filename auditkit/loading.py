@@ -1,0 +1,291 @@
+"""From a configuration to the subject of an audit: which model, on which rows."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from auditkit.config import AuditConfig, built
+from auditkit.data import catalogue
+from auditkit.data.inference import infer_schema, sensitive_columns
+from auditkit.data.schema import Schema, require_column
+from auditkit.data.tables import Table, read_table, split
+from auditkit.errors import UsageError
+from auditkit.models.card import Card, DataSource
+from auditkit.models.predictions import PredictionsModel
+from auditkit.runtime import Runtime
+from auditkit.statistics.classification import accuracy
+from auditkit.statistics.estimate import Estimate
+from auditkit.subject import Subject
+
+TEST_FRACTION = 0.25  # of data without a published test set
+
+
+def load_subject(config: AuditConfig) -> Subject:
+    """The model and the rows that a configuration names, ready to be checked.
+
+    Raises UsageError where it names too little or too much, DataError or ModelError where what
+    it names cannot be read.
+    """
+    runtime = Runtime(device=config.device, seed=config.seed, batch_size=config.batch_size)
+    if not 0 <= config.threshold <= 1:
+        raise UsageError(f"threshold is {config.threshold}: it lies between 0 and 1")
+    if config.predictions:
+        return _of_predictions(config, runtime)
+    if not config.model:
+        raise UsageError(
+            "nothing to audit: name a checkpoint folder, --model package.module:factory or "
+            "--predictions FILE"
+        )
+    if ":" in config.model and not Path(config.model).exists():
+        return _of_factory(config, runtime)
+    return _of_checkpoint(config, runtime)
+
+
+def training_table(
+    data: str,
+    *,
+    target: str | None = None,
+    positive: str | None = None,
+    sensitive: tuple[str, ...] = (),
+    features: tuple[str, ...] = (),
+) -> tuple[Table, bool]:
+    """A table to train on by catalogue name or file, and whether it is the catalogue's."""
+    if is_file(data):
+        return _from_file(data, target, positive, sensitive, features), False
+    table = catalogue.load(data)
+    if target or positive or features:
+        raise UsageError(f"{data} is in the catalogue and has its own target and features")
+    return _with_sensitive(table, sensitive), True
+
+
+def train_checkpoint(
+    architecture: str,
+    data: str,
+    out: Path,
+    *,
+    target: str | None,
+    positive: str | None,
+    sensitive: tuple[str, ...],
+    features: tuple[str, ...],
+    device: str,
+    seed: int,
+    recipe: Mapping[str, Any],
+    sizes: Mapping[str, Any],
+) -> tuple[Card, Estimate]:
+    """Train on the training part of a data set, save to `out`; the card and the test accuracy."""
+    from auditkit.models.base import ARCHITECTURES
+    from auditkit.models.checkpoint import CheckpointModel
+    from auditkit.models.files import load, save
+    from auditkit.models.trainer import Recipe, train
+
+    options = built(ARCHITECTURES[architecture].Options, f"--set of {architecture}", sizes)
+    chosen, runtime = Recipe(**recipe), Runtime(device=device, seed=seed)
+    table, known = training_table(
+        data, target=target, positive=positive, sensitive=sensitive, features=features
+    )
+    source = DataSource(
+        name=table.name,
+        sha256=table.sha256,
+        catalogue=known,
+        test_fraction=TEST_FRACTION,
+        split_seed=seed,
+    )
+    fitting, test = split(table, seed=source.split_seed, test_fraction=source.test_fraction)
+    model, card = train(
+        architecture, fitting, recipe=chosen, runtime=runtime, source=source, options=options
+    )
+    save(out, model, card)
+    judged = Subject(
+        predictor=CheckpointModel(checkpoint=load(out), runtime=runtime, name=out.name),
+        table=test,
+        train=None,
+        card=card,
+        runtime=runtime,
+    )
+    return card, accuracy(judged.labels, judged.predictions)
+
+
+def is_file(data: str) -> bool:
+    """Whether a --data value means a file rather than a name in the catalogue."""
+    return "." in Path(data).name or "/" in data or Path(data).exists()
+
+
+def _of_checkpoint(config: AuditConfig, runtime: Runtime) -> Subject:
+    from auditkit.models.checkpoint import CheckpointModel
+    from auditkit.models.files import load
+
+    folder = Path(str(config.model))
+    checkpoint = load(folder)
+    card = checkpoint.card
+    _refuse(config, "weights", "preprocess", "features", "prediction", "score", what="a checkpoint")
+    for name, given, own in (
+        ("target", config.target, card.schema.target.name),
+        ("positive", config.positive, card.schema.positive),
+    ):
+        if given and given != own:
+            raise UsageError(f"--{name} {given!r}: this checkpoint was trained with {own!r}")
+    table, train = _rows_of(card, config)
+    return Subject(
+        predictor=CheckpointModel(
+            checkpoint=checkpoint, runtime=runtime, name=folder.absolute().name
+        ),
+        table=_with_sensitive(table, config.sensitive),
+        train=train,
+        card=card,
+        runtime=runtime,
+        threshold=config.threshold,
+    )
+
+
+def _rows_of(card: Card, config: AuditConfig) -> tuple[Table, Table | None]:
+    """The rows to audit a checkpoint on, and its training rows where they are known."""
+    source = card.data
+    if config.data is None and not source.catalogue:
+        raise UsageError(
+            f"this checkpoint was trained on the file {source.name}: give it, or other rows, with "
+            "--data FILE"
+        )
+    data = config.data or source.name
+    if is_file(data):
+        frame, checksum = read_table(data)
+        table = Table(frame=frame, schema=card.schema, name=Path(data).name, sha256=checksum)
+    else:
+        table = replace(catalogue.load(data), schema=card.schema)
+    card.schema.require(table.frame, table.name)
+    if table.sha256 != source.sha256:
+        return table, None
+    train, test = split(table, seed=source.split_seed, test_fraction=source.test_fraction)
+    return test, train
+
+
+def _of_factory(config: AuditConfig, runtime: Runtime) -> Subject:
+    from auditkit.models.foreign import load_foreign
+
+    _refuse(config, "prediction", "score", what="a network")
+    table = _audited_rows(config)
+    model = load_foreign(
+        str(config.model),
+        Path(config.weights) if config.weights else None,
+        features=table.schema.feature_names,
+        preprocess=config.preprocess,
+        runtime=runtime,
+    )
+    return Subject(
+        predictor=model,
+        table=table,
+        train=None,
+        card=None,
+        runtime=runtime,
+        threshold=config.threshold,
+    )
+
+
+def _of_predictions(config: AuditConfig, runtime: Runtime) -> Subject:
+    _refuse(config, "model", "weights", "preprocess", "data", what="--predictions")
+    if not (config.prediction or config.score):
+        raise UsageError("which column holds the answers? name it with --prediction or --score")
+    path = str(config.predictions)
+    frame, checksum = read_table(path)
+    answers = tuple(name for name in (config.prediction, config.score) if name)
+    for name in (_target(config), *answers):
+        require_column(frame, name, path)
+    schema = infer_schema(
+        frame,
+        target=_target(config),
+        positive=config.positive,
+        sensitive=config.sensitive,
+        features=config.features or None,
+        exclude=answers,
+        where=path,
+        require_features=False,
+    )
+    table = Table(frame=frame, schema=schema, name=Path(path).name, sha256=checksum)
+    return Subject(
+        predictor=PredictionsModel(
+            name=Path(path).stem,
+            where=path,
+            schema=schema,
+            prediction=config.prediction,
+            score=config.score,
+        ),
+        table=table,
+        train=None,
+        card=None,
+        runtime=runtime,
+        threshold=config.threshold,
+    )
+
+
+def _audited_rows(config: AuditConfig) -> Table:
+    if config.data is None:
+        raise UsageError("which rows? name a file or a data set with --data")
+    if is_file(config.data):
+        return _from_file(
+            config.data, config.target, config.positive, config.sensitive, config.features
+        )
+    table = catalogue.load(config.data)
+    if config.target and config.target != table.schema.target.name:
+        raise UsageError(f"the target of {config.data} is {table.schema.target.name!r}")
+    schema = table.schema
+    chosen = config.features or tuple(
+        name for name in schema.feature_names if name not in schema.sensitive_names
+    )
+    named = {column.name: column for column in schema.features}
+    for name in chosen:
+        if name not in named:
+            require_column(table.frame[list(named)], name, config.data)
+    schema = replace(schema, features=tuple(named[name] for name in chosen))
+    return _with_sensitive(replace(table, schema=schema), config.sensitive)
+
+
+def _from_file(
+    data: str,
+    target: str | None,
+    positive: str | None,
+    sensitive: tuple[str, ...],
+    features: tuple[str, ...],
+) -> Table:
+    frame, checksum = read_table(data)
+    if target is None:
+        raise UsageError(f"which column of {data} is the target? name it with --target")
+    schema = infer_schema(
+        frame,
+        target=target,
+        positive=positive,
+        sensitive=sensitive,
+        features=features or None,
+        where=data,
+    )
+    return Table(frame=frame, schema=schema, name=Path(data).name, sha256=checksum)
+
+
+def _with_sensitive(table: Table, names: tuple[str, ...]) -> Table:
+    """The table with other columns held to be sensitive; the schema's own where none is named."""
+    if not names:
+        return table
+    return replace(table, schema=_resensitised(table, names))
+
+
+def _resensitised(table: Table, names: tuple[str, ...]) -> Schema:
+    own = {column.name: column for column in table.schema.sensitive}
+    new = tuple(name for name in names if name not in own)
+    found = {
+        column.name: column
+        for column in sensitive_columns(
+            table.frame, new, target=table.schema.target.name, where=table.name
+        )
+    }
+    return table.schema.with_sensitive([own.get(name) or found[name] for name in names])
+
+
+def _target(config: AuditConfig) -> str:
+    if config.target is None:
+        raise UsageError("which column is the target? name it with --target")
+    return config.target
+
+
+def _refuse(config: AuditConfig, *names: str, what: str) -> None:
+    for name in names:
+        if getattr(config, name):
+            raise UsageError(f"--{name} does not go with {what}: leave one of them out")

@@ -1,0 +1,205 @@
+"""Runs checks on a subject, one after the other; a broken one never loses the audit."""
+
+import time
+import traceback
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from auditkit.checks.base import CHECKS, Check, settings
+from auditkit.config import AuditConfig, built
+from auditkit.errors import AuditkitError, ConfigError, NotApplicable
+from auditkit.results import AuditReport, CheckResult, Finding, Section, Status, worst
+from auditkit.runtime import track
+from auditkit.subject import Subject
+from auditkit.versions import versions
+
+# What an audit should ask and this version cannot: an entry goes when its room arrives.
+UNMEASURED = (
+    (
+        "Explanations: what the model looks at",
+        "This version has no attribution checks; no picture of an explanation is shown, "
+        "since none was tested.",
+    ),
+    (
+        "Representations: what the layers know, and whether they use it",
+        "This version has no probing checks: a sensitive attribute may be encoded unseen.",
+    ),
+    (
+        "Bias amplification: whether the model widens a gap of its data",
+        "This version compares the model with its labels by group, and does not measure it.",
+    ),
+    (
+        "Subgroups nobody named",
+        "Only the sensitive columns that were named, and their intersections, were looked at.",
+    ),
+    (
+        "Multiplicity across findings",
+        "Each verdict holds at 95 % by itself; among many findings, a few may be wrong by chance.",
+    ),
+    (
+        "Robustness to noise, drift and attack",
+        "The model was judged on these rows alone, as they are.",
+    ),
+    (
+        "Misuse of generated content",
+        "Does not apply: the model generates nothing.",
+    ),
+)
+
+
+def checks_of(config: AuditConfig) -> tuple[tuple[str, Check | str], ...]:
+    """Every check by name with the limits in force, or the reason to skip it; ordered by rule.
+
+    Raises ConfigError for a check or a limit that does not exist.
+    """
+    for name in config.checks:
+        if name not in CHECKS:
+            CHECKS[name]  # raises, with a suggestion
+    chosen: list[tuple[str, Check | str]] = []
+    for name, kind in sorted(CHECKS.items(), key=lambda item: item[1].rule):
+        limits = dict(config.checks.get(name, {}))
+        if "skip" in limits:
+            chosen.append((name, _reason(limits, name)))
+        else:
+            chosen.append((name, built(kind, f"[checks.{name}]", limits)))
+    return tuple(chosen)
+
+
+def run_checks(subject: Subject, config: AuditConfig | None = None) -> AuditReport:
+    """The whole audit of a subject. Wrong data raise at once; a broken check does not."""
+    config = config or AuditConfig()
+    checks = checks_of(config)
+    started = datetime.now(UTC)
+    clock = time.perf_counter()
+    subject.labels, subject.outputs, subject.memberships  # noqa: B018 - a fault here is no check's
+    results = tuple(
+        _run(name, check, subject) for name, check in track(checks, "checking", len(checks))
+    )
+    return AuditReport(
+        title=config.title or f"{subject.predictor.facts['name']} on {subject.table.name}",
+        results=results,
+        model=_model_facts(subject),
+        data=_data_facts(subject),
+        environment={
+            **versions(),
+            "seed": subject.runtime.seed,
+            "device": subject.runtime.device,
+            "threshold": subject.threshold,
+        },
+        config=_config_facts(checks),
+        not_tested=_not_tested(results),
+        timings={
+            "date": started.isoformat(timespec="seconds"),
+            "seconds": time.perf_counter() - clock,
+        },
+    )
+
+
+def _run(name: str, check: Check | str, subject: Subject) -> CheckResult:
+    kind = CHECKS[name]
+    facts: dict[str, Any] = {
+        "rule": kind.rule,
+        "name": name,
+        "title": kind.title,
+        "topic": kind.topic,
+    }
+    if isinstance(check, str):
+        return CheckResult(**facts, status=Status.SKIPPED, reason=check)
+    clock = time.perf_counter()
+    found: list[Finding | Section] = []
+    try:
+        found.extend(check.run(subject))
+    except NotApplicable as error:
+        return CheckResult(**facts, status=Status.NOT_APPLICABLE, reason=str(error))
+    except Exception as error:  # whatever a check runs into, the others go on
+        return CheckResult(
+            **facts,
+            status=Status.BROKEN,
+            reason=f"{type(error).__name__}: {error}" if str(error) else type(error).__name__,
+            traceback="" if isinstance(error, AuditkitError) else _traceback(error),
+            seconds=time.perf_counter() - clock,
+        )
+    findings = tuple(one for one in found if isinstance(one, Finding))
+    return CheckResult(
+        **facts,
+        status=_status(findings),
+        findings=findings,
+        sections=tuple(one for one in found if isinstance(one, Section)),
+        reason=next((one.reason for one in findings if one.reason), ""),
+        seconds=time.perf_counter() - clock,
+    )
+
+
+def _status(findings: Sequence[Finding]) -> Status:
+    """The worst finding's; a check whose every finding is undefined does not apply."""
+    judged = worst(finding.status for finding in findings)
+    if judged:
+        return judged
+    undefined = findings and all(one.status is Status.NOT_APPLICABLE for one in findings)
+    return Status.NOT_APPLICABLE if undefined else Status.MEASURED
+
+
+def _traceback(error: Exception) -> str:
+    """The traceback without the folders of this machine, so that reports can be compared."""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f"{_short(one.filename)}:{one.lineno} in {one.name}: {one.line}" for one in frames]
+    return "\n".join([*lines, f"{type(error).__name__}: {error}"])
+
+
+def _short(path: str) -> str:
+    parts = path.replace("\\", "/").split("/")
+    start = max(
+        (i for i, part in enumerate(parts) if part in ("auditkit", "site-packages")), default=-2
+    )
+    return "/".join(parts[start:])
+
+
+def _reason(limits: Mapping[str, Any], name: str) -> str:
+    reason = limits["skip"]
+    if not isinstance(reason, str) or not reason.strip() or len(limits) > 1:
+        raise ConfigError(f'[checks.{name}]: write skip = "the reason", and no limits beside it')
+    return reason
+
+
+def _model_facts(subject: Subject) -> dict[str, Any]:
+    facts = dict(subject.predictor.facts)
+    if subject.outputs.reading:
+        facts["outputs read as"] = subject.outputs.reading
+    facts["abilities"] = sorted(subject.predictor.abilities)
+    facts["decisions"] = (
+        "the model's own"
+        if subject.outputs.predictions is not None
+        else f"positive where the score is at least {subject.threshold:g}"
+    )
+    return facts
+
+
+def _data_facts(subject: Subject) -> dict[str, Any]:
+    table, schema = subject.table, subject.table.schema
+    both = [name for name in schema.sensitive_names if name in schema.feature_names]
+    return {
+        "name": table.name,
+        "audited rows": len(table.frame),
+        "sha256": table.sha256,
+        "training rows": None if subject.train is None else len(subject.train.frame),
+        "target": schema.target.name,
+        "positive outcome": schema.positive,
+        "features": list(schema.feature_names),
+        "sensitive columns": list(schema.sensitive_names),
+        "sensitive columns the model sees": both,
+        "bands": {one.name: list(one.bands) for one in schema.sensitive if one.bands},
+    }
+
+
+def _config_facts(checks: Sequence[tuple[str, Check | str]]) -> dict[str, Any]:
+    return {
+        name: {"skip": check} if isinstance(check, str) else settings(check)
+        for name, check in checks
+    }
+
+
+def _not_tested(results: Sequence[CheckResult]) -> tuple[tuple[str, str], ...]:
+    idle = (Status.NOT_APPLICABLE, Status.SKIPPED, Status.BROKEN)
+    own = tuple((one.title, one.reason) for one in results if one.status in idle)
+    return own + UNMEASURED
