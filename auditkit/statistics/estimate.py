@@ -1,0 +1,60 @@
+"""A number with what is needed to believe it."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from auditkit.statistics.intervals import difference_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A value with its interval, the rows behind it and the method.
+
+    low and high bound a two-sided interval at `confidence`. An undefined value is NaN with
+    reason saying why; its interval is NaN too.
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str
+    confidence: float = 0.95
+    reason: str = ""
+
+    @property
+    def defined(self) -> bool:
+        """Whether there is a value at all."""
+        return not math.isnan(self.value)
+
+
+def undefined(reason: str, *, n: int = 0, method: str = "") -> Estimate:
+    """The estimate that could not be made, and why."""
+    nan = math.nan
+    return Estimate(value=nan, low=nan, high=nan, n=n, method=method, reason=reason)
+
+
+def independent_difference(first: Estimate, second: Estimate) -> Estimate:
+    """first - second for estimates from different rows, each with its own interval.
+
+    Variances are recovered from the two intervals (MOVER); n counts the rows of both.
+
+    Zou & Donner 2008, "Construction of confidence limits about effect measures".
+    """
+    low, high = difference_of(
+        np.asarray(first.value),
+        (np.asarray(first.low), np.asarray(first.high)),
+        np.asarray(second.value),
+        (np.asarray(second.low), np.asarray(second.high)),
+    )
+    return Estimate(
+        value=first.value - second.value,
+        low=float(low),
+        high=float(high),
+        n=first.n + second.n,
+        method="difference of independent rates (MOVER)",
+        confidence=first.confidence,
+        reason=first.reason or second.reason,
+    )
