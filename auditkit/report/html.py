@@ -1,0 +1,139 @@
+"""The report as one HTML file that opens offline.
+
+Everything is inside: the style, the script, plotly.js (compressed once) and the report's own
+JSON. A Content-Security-Policy allows exactly those scripts and styles, by their hashes, and
+nothing to be fetched: docs/file-formats.md says how the page is made.
+"""
+
+import gzip
+import json
+import re
+from base64 import b64encode, b85encode
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+from plotly.offline import get_plotlyjs
+
+from auditkit import __version__
+from auditkit.errors import DataError
+from auditkit.report.json import loads, to_dict
+from auditkit.report.numerals import DASH, count, prose, roughly
+from auditkit.report.page import page
+from auditkit.report.tables import heading
+from auditkit.results import AuditReport
+
+CHECKOUT = Path(__file__).resolve().parents[2] / "templates"
+REPORT_ID = "auditkit-report"
+LETTERS = str.maketrans("<>&", ",.:")  # report.js knows them
+ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+
+
+def render(report: AuditReport) -> str:
+    """The whole page; the same report gives the same text."""
+    style, script, library = template("style.css"), template("report.js"), get_plotlyjs()
+    html = _environment().get_template("report.html.j2")
+    return html.render(
+        page(report),
+        policy=content_security_policy([script, library], [style, ""]),
+        style=Markup(style),
+        script=Markup(script),
+        library=_packed(library),
+        shields=stylesheet_ids(library),
+        data=embedded(to_dict(report)),
+        report_id=REPORT_ID,
+        version=__version__,
+    )
+
+
+def report_from_html(text: str) -> AuditReport:
+    """The report that a page holds. Raises DataError where it holds none."""
+    pattern = rf'<script type="application/json" id="{REPORT_ID}">(.*?)</script>'
+    found = re.search(pattern, text, re.DOTALL)
+    if found is None:
+        raise DataError("this page holds no auditkit report; give the report.html auditkit wrote")
+    return loads(found[1])
+
+
+def content_security_policy(scripts: list[str], styles: list[str]) -> str:
+    """Nothing is allowed but these very scripts and styles.
+
+    The empty style is one of them: plotly makes an empty <style> and adds rules through the DOM.
+    Before its version 7 it also tries, with an image in a data: address, whether the
+    browser knows WebP.
+    """
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {' '.join(map(_hash, scripts))}",
+            f"style-src {' '.join(map(_hash, styles))}",
+            "img-src data:",
+            "base-uri 'none'",
+            "form-action 'none'",
+        )
+    )
+
+
+def embedded(value: Any) -> Markup:
+    """JSON that is safe inside a script element: nothing in it can end the element."""
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    for character, escape in ESCAPES.items():
+        text = text.replace(character, escape)
+    return Markup(text)  # every character that HTML reads has just been escaped
+
+
+def template(name: str) -> str:
+    """The text of a template: from the installed package first, from the checkout second."""
+    packaged = resources.files("auditkit") / "templates" / name
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (CHECKOUT / name).read_text(encoding="utf-8")
+
+
+def stylesheet_ids(library: str) -> list[str]:
+    """Ids of the style elements that plotly adds for its maps unless they are there already.
+
+    We draw no maps and the policy forbids the style, so the page holds empty elements by these
+    names and plotly leaves them alone.
+    """
+    return sorted(set(re.findall(r'getElementById\("([0-9a-f]{64})"\)', library)))
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FunctionLoader(template),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {
+        "count": count,
+        "prose": prose,
+        "roughly": roughly,
+        "heading": heading,
+        "json": embedded,
+    }
+    environment.globals["DASH"] = DASH
+    return environment
+
+
+@cache
+def _packed(library: str) -> dict[str, Any]:
+    """Gzip in base 85, which is 6 % smaller than base 64, less the letters that HTML reads.
+
+    bytes is how many there are: base 85 knows fours of them, and a stream ends where it ends.
+    """
+    packed = gzip.compress(library.encode(), compresslevel=9, mtime=0)
+    text = b85encode(packed, pad=True).decode().translate(LETTERS)
+    return {"bytes": len(packed), "text": Markup(text)}
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"

@@ -1,0 +1,240 @@
+"""The report in plain words: the verdict, the answers to three questions and what to do next."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from auditkit.report.numerals import roughly
+from auditkit.results import GRAVITY, AuditReport, CheckResult, Finding, Status, Topic, worst
+
+MOST_POINTS = 4  # sentences an answer shows before it points to the table of findings
+ORDER = (*GRAVITY, Status.MEASURED, Status.NOT_APPLICABLE, Status.SKIPPED)
+
+HEADLINES: Mapping[Status, str] = {
+    Status.FAILED: "This audit failed",
+    Status.BROKEN: "This audit is not finished",
+    Status.INSUFFICIENT: "This audit is undecided",
+    Status.PASSED: "This audit passed",
+    Status.NOT_APPLICABLE: "Nothing was judged",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What a reader wants to know, and how each outcome answers it."""
+
+    key: str
+    text: str
+    topics: tuple[Topic, ...]
+    failed: str
+    passed: str
+    words: tuple[str, ...]  # by which an entry of not_tested is known to belong here
+
+
+QUESTIONS = (
+    Question(
+        key="why",
+        text="Can we see why it decides?",
+        topics=(Topic.EXPLANATION,),
+        failed="Not reliably",
+        passed="Yes, as far as it was tested",
+        words=("expla", "attribut", "why", "faithful", "prob", "represent", "concept"),
+    ),
+    Question(
+        key="harm",
+        text="Whom does it harm?",
+        topics=(Topic.HARM,),
+        failed="Some groups, beyond the limits set",
+        passed="No group beyond the limits set",
+        words=("fair", "bias", "harm", "group", "sensitive", "amplif", "counterfactual"),
+    ),
+    Question(
+        key="work",
+        text="Does it work?",
+        topics=(Topic.PERFORMANCE, Topic.DATA, Topic.TRAINING),
+        failed="Not within the limits set",
+        passed="Yes, within the limits set",
+        words=("perform", "accura", "calibrat", "training", "drift", "robust"),
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """A sentence of an answer and the place on the page that shows its evidence."""
+
+    status: Status
+    text: str
+    anchor: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A question answered from the findings, or why it was not assessed."""
+
+    question: Question
+    status: Status
+    short: str
+    points: tuple[Point, ...]
+    rest: str
+    reasons: tuple[tuple[str, str], ...]  # (what, why) where nothing was assessed
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """Something to do, and the findings that ask for it."""
+
+    text: str
+    status: Status
+    because: tuple[Point, ...]
+
+
+def lead(report: AuditReport) -> str:
+    """The verdict's reason in one or two sentences, with the numbers behind it."""
+    tally = Counter(finding.status for finding in report.findings)
+    judged = sum(tally[status] for status in GRAVITY)
+    broken = sum(result.status is Status.BROKEN for result in report.results)
+    parts = []
+    if failed := tally[Status.FAILED]:
+        parts.append(
+            f"{failed} of {_several(judged, 'finding')} with a limit {_is(failed)} beyond it."
+        )
+    if open_ := tally[Status.INSUFFICIENT]:
+        parts.append(f"{_several(open_, 'finding')} cannot be settled with the rows there are.")
+    if broken:
+        parts.append(f"{_several(broken, 'check')} broke, which never counts as passed.")
+    if not parts and judged:
+        whole = "The one finding" if judged == 1 else f"All {judged} findings"
+        parts.append(f"{whole} with a limit {_is(judged)} within it. This says nothing about what")
+        parts.append("was not tested, which is listed below.")
+    return " ".join(parts) or "No check set a limit, so there is nothing to pass or to fail."
+
+
+def answers(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Answer, ...]:
+    """The three questions, each answered. anchors maps id(finding or result) to its place."""
+    return tuple(_answer(question, report, anchors) for question in QUESTIONS)
+
+
+def tally(report: AuditReport) -> tuple[tuple[Status, int], ...]:
+    """How many findings ended how, gravest first; checks that broke or did not run as well."""
+    counts = Counter(finding.status for finding in report.findings)
+    idle = (Status.BROKEN, Status.SKIPPED, Status.NOT_APPLICABLE)
+    counts.update(one.status for one in report.results if one.status in idle and not one.findings)
+    return tuple((status, counts[status]) for status in ORDER if counts[status])
+
+
+def next_steps(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Step, ...]:
+    """What to do: the remedies of failed findings, checks to repair, rows to gather."""
+    failed = [one for one in report.findings if one.status is Status.FAILED]
+    by_remedy: dict[str, list[Finding]] = {}
+    for finding in failed:
+        by_remedy.setdefault(finding.remedy or "Look into this finding.", []).append(finding)
+    steps = [
+        Step(text=text, status=Status.FAILED, because=_points(ones, anchors))
+        for text, ones in by_remedy.items()
+    ]
+    steps += [
+        Step(
+            text=f"Repair the check “{one.title}”: {one.reason}",
+            status=one.status,
+            because=_broken_points([one], anchors),
+        )
+        for one in report.results
+        if one.status is Status.BROKEN
+    ]
+    return tuple(steps) + _more_rows(report, anchors)
+
+
+def by_gravity(findings: Iterable[Finding]) -> list[Finding]:
+    """The gravest first, otherwise in the order of the checks."""
+    return sorted(findings, key=lambda one: ORDER.index(one.status))
+
+
+def _answer(question: Question, report: AuditReport, anchors: Mapping[int, str]) -> Answer:
+    results = [one for one in report.results if one.topic in question.topics]
+    findings = by_gravity(finding for one in results for finding in one.findings)
+    status = worst(one.status for one in results)
+    if status is None and (findings or any(one.status is Status.MEASURED for one in results)):
+        status = Status.MEASURED
+    broken = _broken_points(results, anchors)
+    grave = [one for one in findings if one.status in (Status.FAILED, Status.INSUFFICIENT)]
+    shown = (grave or findings)[: MOST_POINTS - len(broken[:2])]
+    return Answer(
+        question=question,
+        status=status or Status.NOT_APPLICABLE,
+        short=_short(question, status),
+        points=(*_points(shown, anchors), *broken[:2]),
+        rest=_rest(findings, shown),
+        reasons=() if status else _why_not(question, results, report.not_tested),
+    )
+
+
+def _short(question: Question, status: Status | None) -> str:
+    match status:
+        case Status.FAILED:
+            return question.failed
+        case Status.PASSED:
+            return question.passed
+        case Status.INSUFFICIENT:
+            return "It cannot be said yet"
+        case Status.BROKEN:
+            return "It cannot be said: a check broke"
+        case Status.MEASURED:
+            return "Measured, no limit was set"
+        case _:
+            return "Not assessed"
+
+
+def _why_not(
+    question: Question, results: Sequence[CheckResult], not_tested: Iterable[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    idle = [(one.title, one.reason) for one in results if one.reason]
+    listed = [
+        (what, why)
+        for what, why in not_tested
+        if any(word in what.casefold() for word in question.words)
+    ]
+    return tuple(dict.fromkeys(idle + listed)) or (
+        ("This question", "No check that asks it was run."),
+    )
+
+
+def _rest(findings: Sequence[Finding], shown: Sequence[Finding]) -> str:
+    left = Counter(one.status for one in findings)
+    left.subtract(one.status for one in shown)
+    parts = [f"{left[status]} {status.value}" for status in ORDER if left[status] > 0]
+    return f"Beside these: {', '.join(parts)}." if parts and shown else ""
+
+
+def _more_rows(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Step, ...]:
+    open_ = [one for one in report.findings if one.status is Status.INSUFFICIENT]
+    if not open_:
+        return ()
+    needs = [one.rows_needed for one in open_ if one.rows_needed]
+    text = f"Audit on more rows: {_several(len(open_), 'finding')} cannot be settled yet."
+    if needs:
+        text += f" About {roughly(min(needs))} rows would settle the first of them"
+        text += f", {roughly(max(needs))} the last that rows can." if len(needs) > 1 else "."
+    return (Step(text=text, status=Status.INSUFFICIENT, because=_points(open_, anchors)),)
+
+
+def _points(findings: Iterable[Finding], anchors: Mapping[int, str]) -> tuple[Point, ...]:
+    return tuple(
+        Point(status=one.status, text=one.message, anchor=anchors[id(one)]) for one in findings
+    )
+
+
+def _broken_points(results: Iterable[CheckResult], anchors: Mapping[int, str]) -> tuple[Point, ...]:
+    return tuple(
+        Point(status=one.status, text=f"{one.title} broke: {one.reason}", anchor=anchors[id(one)])
+        for one in results
+        if one.status is Status.BROKEN
+    )
+
+
+def _several(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _is(number: int) -> str:
+    return "is" if number == 1 else "are"

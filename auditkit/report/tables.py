@@ -1,0 +1,97 @@
+"""Every view as a table: what a reader without JavaScript or without eyes for figures gets."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+from pandas.api import types
+
+from auditkit.report.numerals import DASH, write
+from auditkit.results import Bars, Intervals, Lines, Table, Unit, View
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """What stands in a cell; raw is the exact number for the CSV where the text rounds it."""
+
+    text: str
+    raw: str = ""
+
+    @property
+    def undefined(self) -> bool:
+        """Whether the cell shows a dash for a number that does not exist."""
+        return self.text == DASH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grid:
+    """A table ready to be drawn: the first column names the row."""
+
+    title: str
+    columns: tuple[str, ...]
+    numeric: tuple[bool, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+
+
+def grid(view: View) -> Grid:
+    """The view's frame as cells, its numbers written in their units."""
+    frame = view.frame
+    units = _units(view)
+    series = [frame.iloc[:, i] for i in range(frame.shape[1])]
+    series = [one for i, one in enumerate(series) if i == 0 or not _blank(one)]
+    columns = [_cells(one, units.get(str(one.name))) for one in series]
+    return Grid(
+        title=view.title,
+        columns=tuple(heading(str(one.name)) for one in series),
+        numeric=tuple(_numeric(one) for one in series),
+        rows=tuple(zip(*columns, strict=True)),
+    )
+
+
+def heading(name: str) -> str:
+    """A column's name as words: `selection_rate` reads "selection rate"."""
+    return name.replace("_", " ")
+
+
+def _units(view: View) -> dict[str, Unit]:
+    match view:
+        case Bars(y=names) | Lines(y=names):
+            units = dict.fromkeys(names, view.unit)
+            if isinstance(view, Lines) and view.diagonal:
+                units[view.x] = view.unit
+            return units
+        case Intervals():
+            return dict.fromkeys((view.value, view.low, view.high), view.unit)
+        case Table():
+            return dict.fromkeys(view.shares, Unit.SHARE)
+
+
+def _cells(series: "pd.Series[Any]", unit: Unit | None) -> Iterable[Cell]:
+    missing = series.isna().tolist()
+    return [
+        Cell(text=DASH) if gap else _cell(one, unit)
+        for gap, one in zip(missing, series.tolist(), strict=True)
+    ]
+
+
+def _cell(value: Any, unit: Unit | None) -> Cell:
+    if isinstance(value, bool):
+        return Cell(text="yes" if value else "no")
+    if not isinstance(value, int | float):
+        return Cell(text=str(value))
+    if not math.isfinite(value):
+        return Cell(text=DASH)
+    usual = Unit.COUNT if isinstance(value, int) else Unit.NUMBER
+    text = write(value, unit or usual)
+    return Cell(text=text, raw="" if text == repr(value) else repr(value))
+
+
+def _blank(series: "pd.Series[Any]") -> bool:
+    """A column of empty texts, such as the reasons where nothing is undefined, says nothing."""
+    return len(series) > 0 and all(one == "" for one in series.tolist())
+
+
+def _numeric(series: "pd.Series[Any]") -> bool:
+    return bool(types.is_numeric_dtype(series.dtype) and not types.is_bool_dtype(series.dtype))

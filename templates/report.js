@@ -1,0 +1,225 @@
+"use strict";
+(() => {
+  const root = document.documentElement;
+  const all = (selector, from = document) => [...from.querySelectorAll(selector)];
+
+  /* ---- figures: drawn when they come near, from colours that the style sheet names ---- */
+
+  const probe = document.body.appendChild(document.createElement("span"));
+  probe.hidden = true;
+  const colour = (name) => {
+    probe.style.color = name;
+    return getComputedStyle(probe).color;
+  };
+
+  const coloured = (value, key = "") => {
+    if (Array.isArray(value)) return value.map((one) => coloured(one, key));
+    if (value && typeof value === "object") {
+      return Object.fromEntries(Object.entries(value).map(([k, one]) => [k, coloured(one, k)]));
+    }
+    const named = typeof value === "string" && key.endsWith("color") && value.startsWith("var(--");
+    return named ? colour(value) : value;
+  };
+
+  // Five letters hold four bytes: base 85 is smaller than base 64 by 6 %.
+  const LETTERS =
+    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%:()*+-;,=.?@^_`{|}~";
+  const unpack = (text) => {
+    const digits = new Uint8Array(128);
+    for (let i = 0; i < 85; i++) digits[LETTERS.charCodeAt(i)] = i;
+    const words = new DataView(new ArrayBuffer((text.length / 5) * 4));
+    for (let i = 0; i < text.length; i += 5) {
+      let word = 0;
+      for (let j = i; j < i + 5; j++) word = word * 85 + digits[text.charCodeAt(j)];
+      words.setUint32((i / 5) * 4, word);
+    }
+    return words.buffer;
+  };
+
+  const inflate = async ({ textContent, dataset }) => {
+    const packed = unpack(textContent).slice(0, dataset.bytes);
+    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
+    return new Response(stream).text();
+  };
+
+  let loading = null;
+  const library = () => {
+    loading ??= inflate(document.getElementById("plotly")).then((text) => {
+      const script = document.createElement("script");
+      script.textContent = text;
+      document.head.append(script);
+    });
+    return loading;
+  };
+
+  const plots = new Map(
+    all(".plot").map((plot) => [plot, JSON.parse(plot.parentNode.querySelector("script.figure").textContent)]),
+  );
+  const drawn = new Set();
+
+  const PAPER = 600; // pixels: what a sheet of A4 or Letter holds beside its margins
+  const draw = (plot, width) => {
+    const { data, layout } = coloured(plots.get(plot));
+    layout.font.family = getComputedStyle(document.body).fontFamily;
+    layout.dragmode = false;
+    if (width) layout.width = width;
+    for (const axis of [layout.xaxis, layout.yaxis]) {
+      if (plot.clientWidth < 480 && axis.ticktextnarrow) axis.ticktext = axis.ticktextnarrow;
+      else if (plot.clientWidth < 480 && !axis.ticktext) axis.nticks = 4;
+      delete axis.ticktextnarrow;
+    }
+    drawn.add(plot);
+    return Plotly.react(plot, data, layout, { displayModeBar: false, responsive: true });
+  };
+
+  const giveUp = () => {
+    for (const plot of plots.keys()) plot.hidden = true;
+    for (const table of all("details.numbers")) table.open = true;
+  };
+
+  for (const [plot, { layout }] of plots) plot.style.minHeight = `${layout.height}px`;
+  const near = new IntersectionObserver(
+    (entries) => {
+      for (const { isIntersecting, target } of entries) {
+        if (!isIntersecting) continue;
+        near.unobserve(target);
+        library().then(() => draw(target)).catch(giveUp);
+      }
+    },
+    { rootMargin: "500px" },
+  );
+  for (const plot of plots.keys()) near.observe(plot);
+  if (plots.size) {
+    const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 500));
+    addEventListener("load", () => idle(() => library().catch(giveUp)));
+  }
+
+  /* ---- light and dark ---- */
+
+  const dark = matchMedia("(prefers-color-scheme: dark)");
+  const toggle = document.querySelector("button.theme");
+  const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
+  const repaint = () => {
+    toggle.textContent = isDark() ? "Light theme" : "Dark theme";
+    for (const plot of drawn) draw(plot);
+  };
+  toggle.hidden = false;
+  toggle.addEventListener("click", () => {
+    root.dataset.theme = isDark() ? "light" : "dark";
+    repaint();
+  });
+  dark.addEventListener("change", repaint);
+  repaint();
+
+  /* ---- paper: light, every figure drawn, everything open ---- */
+
+  let before = null;
+  addEventListener("beforeprint", () => {
+    const folded = all("details:not([open])");
+    before = { theme: root.dataset.theme, folded };
+    root.dataset.theme = "light";
+    for (const one of folded) one.open = true;
+    if (window.Plotly) for (const plot of plots.keys()) draw(plot, PAPER);
+  });
+  addEventListener("afterprint", () => {
+    if (!before) return;
+    if (before.theme) root.dataset.theme = before.theme;
+    else delete root.dataset.theme;
+    for (const one of before.folded) one.open = false;
+    before = null;
+    repaint();
+  });
+
+  /* ---- tables ---- */
+
+  for (const one of all("details.numbers")) one.open = false;
+
+  const save = (name, type, text) => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text], { type }));
+    link.download = name;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+  };
+
+  // A spreadsheet runs text that begins like a formula: an apostrophe keeps it text.
+  const guarded = (text) => (/^[=+\-@\t\r]/.test(text) ? `'${text}` : text);
+  const field = (cell) => {
+    const seen = cell.querySelector(":scope > .unseen") ? "" : cell.textContent.trim();
+    const numeric = cell.classList.contains("num");
+    const text = cell.dataset.raw ?? (numeric ? seen.replaceAll(",", "").replace("−", "-") : guarded(seen));
+    return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  const csv = (table) => all("tr", table).map((row) => [...row.cells].map(field).join(",")).join("\r\n");
+  const slug = (title) => title.toLowerCase().match(/[a-z0-9]+/g)?.join("-").slice(0, 60) ?? "table";
+
+  for (const button of all("button.csv")) {
+    const table = button.previousElementSibling.querySelector("table");
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      save(`${slug(table.caption.textContent)}.csv`, "text/csv;charset=utf-8", `\ufeff${csv(table)}\r\n`);
+    });
+  }
+  for (const button of all("button.json")) {
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      save("report.json", "application/json", document.getElementById("auditkit-report").textContent);
+    });
+  }
+
+  /* ---- findings by outcome ---- */
+
+  const filter = document.querySelector(".filter");
+  const rows = all("table.findings tbody tr");
+  const outcomes = [...new Set(rows.map((row) => row.dataset.status))];
+  const capital = (text) => text[0].toUpperCase() + text.slice(1);
+  const show = (wanted) => {
+    for (const row of rows) row.hidden = Boolean(wanted) && row.dataset.status !== wanted;
+    for (const one of all("button", filter)) one.setAttribute("aria-pressed", String(one.value === wanted));
+  };
+  if (filter && outcomes.length > 1) {
+    for (const value of ["", ...outcomes]) {
+      const number = value ? rows.filter((row) => row.dataset.status === value).length : rows.length;
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", value, textContent: `${capital(value || "all")} ${number}` });
+      button.addEventListener("click", () => show(value));
+      filter.append(button);
+    }
+    filter.hidden = false;
+    show("");
+    // A link to a finding that is filtered away shows all of them again.
+    addEventListener("hashchange", () => {
+      const target = document.getElementById(location.hash.slice(1));
+      if (!target?.hidden) return;
+      show("");
+      target.scrollIntoView();
+    });
+  }
+
+  /* ---- contents: where the reader is ---- */
+
+  const links = new Map(all("nav a").map((link) => [document.getElementById(link.hash.slice(1)), link]));
+  const mark = () => {
+    const passed = [...links.keys()].filter((one) => one.getBoundingClientRect().top <= innerHeight / 3);
+    const end = innerHeight + scrollY >= root.scrollHeight - 2;
+    const here = end ? [...links.keys()].at(-1) : (passed.at(-1) ?? links.keys().next().value);
+    for (const [section, link] of links) {
+      if (section === here) link.setAttribute("aria-current", "location");
+      else link.removeAttribute("aria-current");
+    }
+  };
+  let waiting = false;
+  addEventListener(
+    "scroll",
+    () => {
+      if (waiting) return;
+      waiting = true;
+      requestAnimationFrame(() => {
+        waiting = false;
+        mark();
+      });
+    },
+    { passive: true },
+  );
+  mark();
+})();

@@ -1,0 +1,196 @@
+import json
+import re
+from base64 import b64decode, b85decode
+from dataclasses import replace
+from gzip import decompress
+from hashlib import sha256
+from html.parser import HTMLParser
+
+import pytest
+from plotly.offline import get_plotlyjs
+
+from auditkit.errors import DataError
+from auditkit.report.html import embedded, render, report_from_html, stylesheet_ids
+from auditkit.report.json import dumps
+from tests.report.samples import NASTY, empty, nasty, sample
+
+
+@pytest.fixture(scope="module")
+def page() -> str:
+    return render(sample())
+
+
+@pytest.fixture(scope="module")
+def hostile() -> str:
+    return render(nasty())
+
+
+class Outline(HTMLParser):
+    """Tags with their attributes, the ids, and the text of each element by tag."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: dict[str, list[str]] = {}
+        self.open: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.text.setdefault(tag, []).append("")
+        self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        while self.open and self.open.pop() != tag:
+            pass
+
+    def handle_data(self, data):
+        for tag in set(self.open):
+            self.text[tag][-1] += data
+
+    def ids(self):
+        return [attrs["id"] for _, attrs in self.tags if "id" in attrs]
+
+
+def test_the_page_is_small(page):
+    assert len(page.encode()) <= 2_500_000
+
+
+def test_the_same_report_gives_the_same_page(page):
+    assert render(sample()) == page
+
+
+def test_only_timings_change_the_page_between_two_runs(page):
+    later = replace(
+        sample(),
+        timings={},
+        results=tuple(replace(one, seconds=0.0) for one in sample().results),
+    )
+    other = render(later)
+    assert other != page
+    seconds = r'<td class="num">\d+\.\d\d</td>'
+    for text in ("timings", *(one[0] for one in re.findall(r'("timings":)', page))):
+        assert text in page
+
+    def without_timings(text: str) -> str:
+        text = re.sub(r'"timings":\{.*?\]\}', "", text)
+        text = re.sub(
+            r'<div class="card">\s*<h3>Date and time</h3>.*?</dl>\s*</div>',
+            "",
+            text,
+            flags=re.DOTALL,
+        )
+        return re.sub(r"\s+", " ", re.sub(seconds, "", text))
+
+    assert without_timings(other) == without_timings(page)
+
+
+@pytest.mark.parametrize("make", [sample, nasty, empty])
+def test_the_report_is_read_back_from_the_page(make):
+    assert dumps(report_from_html(render(make()))) == dumps(make())
+
+
+@pytest.mark.parametrize("text", ["", "<html></html>", "<script type='application/json'></script>"])
+def test_a_page_without_a_report_is_refused(text):
+    with pytest.raises(DataError, match="no auditkit report"):
+        report_from_html(text)
+
+
+def test_the_policy_names_exactly_the_scripts_and_styles_of_the_page(page):
+    policy = re.search(r'Content-Security-Policy" content="([^"]+)"', page)[1].replace("&#39;", "'")
+    assert "unsafe" not in policy
+    assert policy.startswith("default-src 'none'; ")
+    own = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    style = re.findall(r"<style>(.*?)</style>", page, re.DOTALL)
+    size, packed = re.search(r'id="plotly" data-bytes="(\d+)">([^<>&]+)</script>', page).groups()
+    packed = packed.translate(str.maketrans(",.:", "<>&"))
+    library = decompress(b85decode(packed)[: int(size)]).decode()
+    assert library == get_plotlyjs()
+    digests = {sha256(one.encode()).digest() for one in (*own, *style, library, "")}
+    assert {b64decode(one) for one in re.findall(r"'sha256-([^']+)'", policy)} == digests
+
+
+def test_nothing_on_the_page_points_outside_it(page):
+    for _, attrs in Outline(page).tags:
+        assert "src" not in attrs
+        assert attrs.get("href", "#").startswith("#")
+
+
+def test_no_attribute_styles_or_runs_anything(page, hostile):
+    for text in (page, hostile):
+        for _, attrs in Outline(text).tags:
+            assert not [name for name in attrs if name == "style" or name.startswith("on")]
+
+
+def test_every_link_has_its_target_and_no_id_is_given_twice(page, hostile):
+    for text in (page, hostile):
+        outline = Outline(text)
+        ids = outline.ids()
+        assert len(ids) == len(set(ids))
+        links = [attrs["href"][1:] for tag, attrs in outline.tags if tag in ("a", "use")]
+        assert set(links) <= set(ids)
+        named = [
+            attrs["aria-labelledby"] for _, attrs in outline.tags if "aria-labelledby" in attrs
+        ]
+        assert set(named) <= set(ids)
+
+
+def test_hostile_names_make_no_element(hostile):
+    calm = Outline(render(replace(nasty(), title="calm")))
+    outline = Outline(hostile)
+    assert "img" not in outline.text
+    assert {tag for tag, _ in outline.tags} == {tag for tag, _ in calm.tags}
+    assert outline.text["h1"] == [NASTY]
+
+
+def test_templates_do_not_read_what_the_data_say(hostile):
+    assert "{{ 7 * 7 }}" in hostile
+
+
+def test_json_inside_the_page_cannot_end_its_element():
+    text = embedded({"<!--": "</script>\u2028\u2029&amp;"})
+    assert not set(text) & set("<>&\u2028\u2029")
+    assert json.loads(text) == {"<!--": "</script>\u2028\u2029&amp;"}
+
+
+def test_verdict_and_questions_come_first_and_every_part_is_there(page):
+    outline = Outline(page)
+    assert len(outline.text["h1"]) == 1
+    assert outline.text["h2"] == [
+        "Can we see why it decides?", "Whom does it harm?", "Does it work?",
+        "What to do next", "What was audited", "Findings", "Whom it harms", "How well it works",
+        "The data", "Training and cost", "What was not tested, and why", "Glossary", "Appendix",
+    ]  # fmt: skip
+    assert not [
+        text for level in ("h2", "h3", "h4") for text in outline.text[level] if not text.strip()
+    ]
+
+
+def test_undefined_is_a_dash_with_its_reason_and_never_a_zero(page):
+    row = re.search(r"cannot be told\.</p>.*?</tr>", page, re.DOTALL)[0]
+    assert "The model calls nobody in the group Other positive." in row
+    value = re.search(r'data-label="Value".*?</td>', row, re.DOTALL)[0]
+    assert "–" in value
+    assert not re.search(r"\d", re.sub(r"<[^>]+>", "", value))
+
+
+def test_every_outcome_is_told_in_a_word_beside_its_icon(page):
+    for text in re.findall(r'<span class="badge.*?</span>', page, re.DOTALL):
+        assert re.search(r"</svg>[A-Z][a-z ]+</span>", text)
+
+
+def test_every_table_has_a_caption_and_scoped_headings(page):
+    outline = Outline(page)
+    tables = [tag for tag, _ in outline.tags if tag == "table"]
+    assert len(tables) == len(outline.text["caption"]) > 10
+    assert all("scope" in attrs for tag, attrs in outline.tags if tag == "th")
+
+
+def test_an_empty_report_still_makes_a_page():
+    outline = Outline(render(empty()))
+    assert outline.text["h1"] == ["Nothing"]
+    assert "Findings" in outline.text["h2"]
+
+
+def test_the_ids_that_plotly_looks_for_are_on_the_page(page):
+    assert all(f'<template id="{one}">' in page for one in stylesheet_ids(get_plotlyjs()))

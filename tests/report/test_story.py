@@ -1,0 +1,119 @@
+from dataclasses import replace
+
+import pytest
+
+from auditkit.report import story
+from auditkit.report.glossary import ENTRIES, words_in
+from auditkit.report.page import anchors
+from auditkit.results import CheckResult, Finding, Status, Topic
+from tests.report.samples import empty, sample
+
+
+def report_of(*statuses: Status, topic: Topic = Topic.HARM, **finding):
+    results = tuple(
+        CheckResult(
+            rule=f"AK{i}",
+            name="c",
+            title=f"Check {i}",
+            topic=topic,
+            status=status,
+            reason="why" if status in (Status.BROKEN, Status.SKIPPED) else "",
+            findings=()
+            if status in (Status.BROKEN, Status.SKIPPED)
+            else (Finding(message=f"m{i}", status=status, metric="x", **finding),),
+        )
+        for i, status in enumerate(statuses)
+    )
+    return replace(empty(), results=results)
+
+
+def answer(report, key="harm"):
+    return next(one for one in story.answers(report, anchors(report)) if one.question.key == key)
+
+
+@pytest.mark.parametrize(
+    ("statuses", "short"),
+    [
+        ((Status.PASSED, Status.FAILED, Status.BROKEN), "Some groups, beyond the limits set"),
+        ((Status.PASSED, Status.BROKEN), "It cannot be said: a check broke"),
+        ((Status.PASSED, Status.INSUFFICIENT), "It cannot be said yet"),
+        ((Status.PASSED, Status.MEASURED), "No group beyond the limits set"),
+        ((Status.MEASURED,), "Measured, no limit was set"),
+        ((Status.SKIPPED,), "Not assessed"),
+        ((), "Not assessed"),
+    ],
+)
+def test_each_question_is_answered_by_its_gravest_outcome(statuses, short):
+    assert answer(report_of(*statuses)).short == short
+
+
+def test_a_question_that_nothing_asked_says_why():
+    assert answer(sample(), "why").reasons == (
+        ("Explanations (attribution methods)", "This version has no check of explanations yet."),
+    )
+    assert answer(empty(), "why").reasons == (("This question", "No check that asks it was run."),)
+    assert answer(report_of(Status.SKIPPED)).reasons == (("Check 0", "why"),)
+
+
+def test_findings_of_one_topic_answer_no_other_question():
+    report = report_of(Status.FAILED, topic=Topic.TRAINING)
+    assert answer(report, "harm").short == "Not assessed"
+    assert answer(report, "work").short == "Not within the limits set"
+
+
+def test_an_answer_shows_the_gravest_findings_and_counts_the_rest():
+    found = answer(
+        report_of(*[Status.PASSED] * 3, *[Status.INSUFFICIENT] * 3, *[Status.FAILED] * 3)
+    )
+    assert [one.status for one in found.points] == [Status.FAILED] * 3 + [Status.INSUFFICIENT]
+    assert found.rest == "Beside these: 2 insufficient evidence, 3 passed."
+
+
+@pytest.mark.parametrize(
+    ("statuses", "said"),
+    [
+        ((Status.FAILED, Status.PASSED), "1 of 2 findings with a limit is beyond it."),
+        ((Status.INSUFFICIENT,), "1 finding cannot be settled with the rows there are."),
+        ((Status.PASSED, Status.MEASURED), "The one finding with a limit is within it."),
+        ((Status.MEASURED,), "nothing to pass or to fail"),
+        ((Status.BROKEN,), "1 check broke, which never counts as passed."),
+    ],
+)
+def test_the_lead_gives_the_numbers_behind_the_verdict(statuses, said):
+    assert said in story.lead(report_of(*statuses))
+
+
+def test_a_broken_or_skipped_check_is_never_told_as_passed():
+    for status in (Status.BROKEN, Status.SKIPPED, Status.NOT_APPLICABLE):
+        assert dict(story.tally(report_of(status))) == {status: 1}
+
+
+def test_findings_with_one_remedy_are_one_step():
+    report = report_of(Status.FAILED, Status.FAILED, Status.PASSED, remedy="mend it")
+    steps = story.next_steps(report, anchors(report))
+    assert [(one.text, [p.text for p in one.because]) for one in steps] == [
+        ("mend it", ["m0", "m1"])
+    ]
+
+
+def test_undecided_findings_say_how_many_rows_would_settle_them():
+    report = report_of(Status.INSUFFICIENT, rows_needed=41_312)
+    (step,) = story.next_steps(report, anchors(report))
+    assert "About 41,000 rows would settle the first of them." in step.text
+    report = report_of(Status.INSUFFICIENT)
+    (step,) = story.next_steps(report, anchors(report))
+    assert step.text == "Audit on more rows: 1 finding cannot be settled yet."
+
+
+def test_every_anchor_is_given_once():
+    report = sample()
+    places = list(anchors(report).values())
+    assert len(places) == len(set(places)) == len(report.results) + len(report.findings)
+
+
+def test_the_glossary_explains_the_words_on_the_page_and_no_others():
+    words = [one.word for one in words_in("The ECE and the selection rate; a preceding piece")]
+    assert words == ["ECE", "Selection rate"]
+    assert [one.word.casefold() for one in ENTRIES] == sorted(
+        one.word.casefold() for one in ENTRIES
+    )
