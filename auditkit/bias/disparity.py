@@ -1,0 +1,250 @@
+"""How unequally groups are treated: the largest gap, whose it is, what chance alone would give."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from auditkit.bias.adverse_impact import FourFifths, four_fifths
+from auditkit.bias.bootstrap import critical_value, draw
+from auditkit.bias.groups import RATES, cells, label
+from auditkit.bias.null import UNDEFINED, Null, permutation_null
+from auditkit.bias.pairs import PAIR_COLUMNS, Comparison, Contest, Pairs, compare, extreme, frame_of
+from auditkit.errors import UsageError, suggestion
+from auditkit.statistics.estimate import Estimate, undefined
+from auditkit.statistics.intervals import z_of
+
+__all__ = [
+    "DISPARITIES",
+    "Comparison",
+    "Disparity",
+    "FourFifths",
+    "Null",
+    "disparity",
+    "four_fifths",
+    "rows_needed",
+]
+
+DISPARITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "demographic_parity": ("selection_rate",),
+        "equal_opportunity": ("true_positive_rate",),
+        "equalized_odds": ("true_positive_rate", "false_positive_rate"),
+        "predictive_parity": ("precision",),
+        "accuracy_equality": ("accuracy",),
+    }
+)
+
+MOST_ROWS = 10**9
+METHOD = "score intervals of all pairs at once (max-T)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Disparity:
+    """The largest difference (ideal 0) or smallest ratio (ideal 1) of a rate between groups.
+
+    estimate has the simultaneous interval; rate, lowest and highest say which pair is behind the
+    value; null is what permuted labels give. pairs has a line for every two groups, the one
+    with the higher rate first: value is first - second or second / first, low and high its
+    interval, all of them holding at once. left_out maps a group to why it was not compared.
+    critical is the multiple of a standard error in force.
+    """
+
+    name: str
+    comparison: Comparison
+    estimate: Estimate
+    rate: str
+    lowest: str
+    highest: str
+    null: Null
+    pairs: pd.DataFrame
+    left_out: Mapping[str, str]
+    critical: float
+    min_group_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Worst:
+    """The value furthest from equality, its interval, and where it stands."""
+
+    value: float
+    low: float
+    high: float
+    contest: int
+    pair: int
+
+    def excludes(self, limit: float) -> bool:
+        """Whether the interval lies beyond the limit, on the side of the value."""
+        return self.low > limit if self.value > limit else self.high < limit
+
+
+def disparity(
+    counts: pd.DataFrame,
+    name: str,
+    *,
+    rng: np.random.Generator,
+    comparison: Comparison = "difference",
+    confidence: float = 0.95,
+    draws: int = 1000,
+    min_group_size: int = 0,
+) -> Disparity:
+    """The disparity `name` (of DISPARITIES, or any of RATES) from a table of counts.
+
+    A group with fewer than min_group_size rows in a rate's denominator is left out of that
+    rate, by name; with 0 an empty denominator makes the disparity undefined, with its reason,
+    and so do fewer than two groups. Raises UsageError for an unknown name or comparison, a
+    confidence outside (0, 1) and fewer than one draw.
+    """
+    _check(name, comparison, confidence, draws)
+    contests, left_out = _contests(counts, name, min_group_size)
+    found = _nothing(name, comparison, left_out, min_group_size)
+    reason = _why_undefined(contests, comparison)
+    if reason:
+        return replace(found, estimate=undefined(reason, method=METHOD))
+    drawn = draw(counts, draws, rng)
+    critical = critical_value(contests, drawn, comparison=comparison, confidence=confidence)
+    found = replace(found, critical=critical, **_worst_pair(contests, found, critical, confidence))
+    observed = found.estimate.value
+    null = permutation_null(contests, observed, comparison=comparison, draws=draws, rng=rng)
+    return replace(found, null=null)
+
+
+def rows_needed(counts: pd.DataFrame, disparity: Disparity, limit: float) -> int | None:
+    """Rows in all at which the interval would exclude `limit`, were the measured rates the true.
+
+    Groups keep their shares and the critical value stays. None where the value is the limit or
+    undefined, or where more than a thousand million rows would be needed.
+    """
+    value = disparity.estimate.value
+    if math.isnan(value) or math.isclose(value, limit, abs_tol=1e-12):
+        return None
+    comparison = disparity.comparison
+    contests, _ = _contests(counts, disparity.name, disparity.min_group_size)
+    total = int(cells(counts).sum())
+
+    def settled(rows: int) -> bool:
+        scaled = [contest.scaled(rows / total) for contest in contests]
+        pairs = [compare(contest, comparison, disparity.critical) for contest in scaled]
+        return _worst(pairs, comparison).excludes(limit)
+
+    short, enough = 0, total
+    while not settled(enough):
+        short, enough = enough, 2 * enough
+        if short >= MOST_ROWS:
+            return None
+    while enough - short > 1:
+        middle = (short + enough) // 2
+        short, enough = (short, middle) if settled(middle) else (middle, enough)
+    return enough if enough <= MOST_ROWS else None
+
+
+def _worst_pair(
+    contests: Sequence[Contest], found: Disparity, critical: float, confidence: float
+) -> dict[str, Any]:
+    """The fields of a disparity that tell of its value: estimate, rate, pair and all pairs."""
+    pairs = [compare(contest, found.comparison, critical) for contest in contests]
+    worst = _worst(pairs, found.comparison)
+    contest, pair = contests[worst.contest], pairs[worst.contest]
+    estimate = Estimate(
+        value=worst.value,
+        low=worst.low,
+        high=worst.high,
+        n=int(sum(one.n.sum() for one in contests)),
+        method=METHOD,
+        confidence=confidence,
+    )
+    return {
+        "estimate": estimate,
+        "rate": contest.name,
+        "lowest": contest.labels[pair.second[worst.pair]],
+        "highest": contest.labels[pair.first[worst.pair]],
+        "pairs": pd.concat(list(map(frame_of, contests, pairs)), ignore_index=True),
+    }
+
+
+def _worst(pairs: Sequence[Pairs], comparison: Comparison) -> _Worst:
+    """The largest gap or smallest ratio of all contests, with its simultaneous interval."""
+    ends = [extreme(one, comparison) for one in pairs]
+    values = [float(one.value[place]) for one, (place, _, _) in zip(pairs, ends, strict=True)]
+    most: Callable[..., float] = max if comparison == "difference" else min
+    value = most(values)
+    contest = values.index(value)
+    return _Worst(
+        value=value,
+        low=most(low for _, low, _ in ends),
+        high=most(high for _, _, high in ends),
+        contest=contest,
+        pair=ends[contest][0],
+    )
+
+
+def _check(name: str, comparison: str, confidence: float, draws: int) -> None:
+    """Raise UsageError for what cannot be asked."""
+    if name not in DISPARITIES and name not in RATES:
+        raise UsageError(f"no disparity {name!r}; {suggestion(name, DISPARITIES)}")
+    if comparison not in ("difference", "ratio"):
+        raise UsageError(f"comparison is {comparison!r}; it is 'difference' or 'ratio'")
+    if draws < 1:
+        raise UsageError(f"draws is {draws}; give at least 1, better 1000")
+    z_of(confidence)  # which refuses what is no share
+
+
+def _contests(
+    counts: pd.DataFrame, name: str, min_group_size: int
+) -> tuple[list[Contest], Mapping[str, str]]:
+    """A contest for each rate of the disparity, and the groups left out with the reason."""
+    rates = DISPARITIES.get(name, (name,))
+    contests = [Contest.of(counts, rate, min_group_size=min_group_size) for rate in rates]
+    left_out: dict[str, list[str]] = {}
+    groups = counts.index.tolist()
+    for contest in contests:
+        n = contest.rate.parts(counts)[1]
+        for place in np.flatnonzero(n < min_group_size):
+            left_out.setdefault(label(groups[place]), []).append(
+                f"{_words(contest.name)} rests on {n[place]:,} rows, fewer than {min_group_size:,}"
+            )
+    return contests, {group: "; ".join(reasons) for group, reasons in left_out.items()}
+
+
+def _why_undefined(contests: Sequence[Contest], comparison: Comparison) -> str:
+    """The first reason why there is no gap to speak of, or nothing."""
+    for contest in contests:
+        name = _words(contest.name)
+        empty = [group for group, n in zip(contest.labels, contest.n, strict=True) if n == 0]
+        if empty:
+            return (
+                f"{name} is undefined for {', '.join(empty)}: {contest.rate.nobody} in this group"
+            )
+        if len(contest.labels) < 2:
+            groups = "1 group" if contest.labels else "0 groups"
+            return f"{name} has {groups} to compare; a gap needs two"
+        if comparison == "ratio" and not contest.hits.any():
+            return f"{name} is 0 in every group: 0 / 0 is no ratio"
+    return ""
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _nothing(
+    name: str, comparison: Comparison, left_out: Mapping[str, str], min_group_size: int
+) -> Disparity:
+    """The disparity before anything is measured."""
+    return Disparity(
+        name=name,
+        comparison=comparison,
+        estimate=undefined("not measured", method=METHOD),
+        rate="",
+        lowest="",
+        highest="",
+        null=UNDEFINED,
+        pairs=pd.DataFrame(columns=list(PAIR_COLUMNS)),
+        left_out=left_out,
+        critical=math.nan,
+        min_group_size=min_group_size,
+    )

@@ -1,0 +1,272 @@
+"""Who got which decision: confusion counts by group, and the rates that follow from them.
+
+The rows are read once. Everything after that (rates, intervals, gaps, nulls, bootstrap) is
+arithmetic on a table with one line a group and four columns: tp, fp, fn, tn.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from auditkit.errors import DataError, UsageError, suggestion
+from auditkit.statistics.intervals import rate_interval
+
+CELLS = ("tp", "fp", "fn", "tn")
+MISSING = "(missing)"
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """A share of some cells in others; `nobody` says who is lacking where there are none."""
+
+    numerator: tuple[str, ...]
+    denominator: tuple[str, ...]
+    nobody: str
+
+    def parts(self, counts: pd.DataFrame) -> tuple[Ints, Ints]:
+        """Numerator and denominator, each (groups,)."""
+        table = cells(counts)
+        return (
+            table[:, self.numerator_cells].sum(axis=1),
+            table[:, self.denominator_cells].sum(axis=1),
+        )
+
+    @property
+    def numerator_cells(self) -> list[int]:
+        """Places of the numerator's cells in CELLS."""
+        return [CELLS.index(cell) for cell in self.numerator]
+
+    @property
+    def denominator_cells(self) -> list[int]:
+        """Places of the denominator's cells in CELLS."""
+        return [CELLS.index(cell) for cell in self.denominator]
+
+
+_POSITIVES, _NEGATIVES = ("tp", "fn"), ("fp", "tn")
+_CHOSEN, _REFUSED = ("tp", "fp"), ("fn", "tn")
+
+RATES: Mapping[str, Rate] = MappingProxyType(
+    {
+        "selection_rate": Rate(numerator=_CHOSEN, denominator=CELLS, nobody="no rows"),
+        "true_positive_rate": Rate(
+            numerator=("tp",), denominator=_POSITIVES, nobody="no positives"
+        ),
+        "false_positive_rate": Rate(
+            numerator=("fp",), denominator=_NEGATIVES, nobody="no negatives"
+        ),
+        "true_negative_rate": Rate(
+            numerator=("tn",), denominator=_NEGATIVES, nobody="no negatives"
+        ),
+        "false_negative_rate": Rate(
+            numerator=("fn",), denominator=_POSITIVES, nobody="no positives"
+        ),
+        "precision": Rate(
+            numerator=("tp",), denominator=_CHOSEN, nobody="nobody predicted positive"
+        ),
+        "negative_predictive_value": Rate(
+            numerator=("tn",), denominator=_REFUSED, nobody="nobody predicted negative"
+        ),
+        "accuracy": Rate(numerator=("tp", "tn"), denominator=CELLS, nobody="no rows"),
+    }
+)
+
+
+def group_counts(y_true: Any, y_pred: Any, sensitive: Any) -> pd.DataFrame:
+    """Confusion counts by group: int64 columns tp, fp, fn, tn, one line a group, sorted.
+
+    y_true and y_pred hold 0/1 or booleans, row by row. sensitive is one column (the index is
+    named after it) or several, as a frame, a mapping or a sequence of columns (a MultiIndex of
+    the intersections that occur). A missing membership is the group "(missing)", the last of
+    its column. Raises DataError for lengths that differ, no rows, other values or missing ones.
+    """
+    truth, predicted = _binary(y_true, "y_true"), _binary(y_pred, "y_pred")
+    columns = _columns(sensitive)
+    lengths = {"y_true": len(truth), "y_pred": len(predicted)}
+    lengths |= {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        seen = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise DataError(f"columns of different lengths ({seen}); give one value a row to each")
+    if not len(truth):
+        raise DataError("no rows to count; give at least one")
+    codes, index = _membership(columns)
+    cell = 3 - 2 * truth - predicted  # tp 0, fn 1, fp 2, tn 3
+    table = np.bincount(codes * 4 + cell, minlength=4 * len(index)).reshape(-1, 4)
+    return pd.DataFrame(table[:, [0, 2, 1, 3]].astype(np.int64), index=index, columns=list(CELLS))
+
+
+def rate_of(name: str) -> Rate:
+    """The rate of that name. Raises UsageError, with the names there are, for another."""
+    if name not in RATES:
+        raise UsageError(f"no rate {name!r}; {suggestion(name, RATES)}")
+    return RATES[name]
+
+
+def rates(counts: pd.DataFrame) -> pd.DataFrame:
+    """Every rate of every group: groups x RATES, each in [0, 1], NaN where undefined."""
+    parts = {name: rate.parts(counts) for name, rate in RATES.items()}
+    return pd.DataFrame({name: share(*both) for name, both in parts.items()}, index=counts.index)
+
+
+def rate_estimates(
+    counts: pd.DataFrame, rate_name: str, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """One rate by group with its interval: columns value, low, high, n, reason.
+
+    n is the rate's denominator. Where that is 0 the value and its interval are NaN and reason
+    says why; otherwise reason is empty. Raises UsageError for an unknown rate.
+    """
+    rate = rate_of(rate_name)
+    hits, n = rate.parts(counts)
+    low, high = rate_interval(hits, n, confidence=confidence)
+    reason = np.where(n > 0, "", f"{rate.nobody} in this group")
+    columns = {"value": share(hits, n), "low": low, "high": high, "n": n, "reason": reason}
+    return pd.DataFrame(columns, index=counts.index)
+
+
+def cells(counts: pd.DataFrame) -> Ints:
+    """The table as (groups, 4), cells in the order of CELLS."""
+    return counts[list(CELLS)].to_numpy(np.int64)
+
+
+def label(group: object) -> str:
+    """Readable name of an entry of the index: "Female", or "Female, Black" for a tuple."""
+    if isinstance(group, tuple):
+        return ", ".join(map(label, group))
+    # A column of whole numbers with a missing one is read as floats: 1.0 was written 1.
+    return str(int(group)) if isinstance(group, float) and group.is_integer() else str(group)
+
+
+def share(hits: ArrayLike, n: ArrayLike) -> NDArray[np.float64]:
+    """Hits over n, NaN where n is 0."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return cast(NDArray[np.float64], np.true_divide(hits, n))
+
+
+def _binary(values: Any, name: str) -> Ints:
+    """The values as int64 zeros and ones, or a DataError that says how to get there."""
+    column = values if isinstance(values, pd.Series) else pd.Series(np.asarray(values).ravel())
+    if column.dtype != bool and column.isna().any():
+        count = int(column.isna().sum())
+        raise DataError(f"{name} is missing in {count} of {len(column)} rows; leave those rows out")
+    array = column.to_numpy()
+    if array.dtype == bool or (array.dtype.kind in "iu" and _within(array)):
+        return array.astype(np.int64, copy=False)
+    others = [one for one in pd.unique(array).tolist() if not _is_bit(one)]
+    if others:
+        shown = [repr(one) for one in sorted(others, key=str)]
+        raise DataError(
+            f"{name} holds {', '.join(shown[:3])}, not 0 and 1; compare it with the favoured "
+            f"value, such as {name} == {shown[-1]}"
+        )
+    return array.astype(np.int64)
+
+
+def _within(array: NDArray[np.integer[Any]]) -> bool:
+    return not len(array) or bool(array.min() >= 0 and array.max() <= 1)
+
+
+def _is_bit(value: Any) -> bool:
+    return isinstance(value, bool | int | float | np.number | np.bool_) and value in (0, 1)
+
+
+def _columns(sensitive: Any) -> dict[Any, pd.Series]:
+    """The sensitive columns by name."""
+    if isinstance(sensitive, pd.DataFrame | Mapping):
+        columns = {name: _series(sensitive[name]) for name in sensitive}
+    elif _is_several(sensitive):
+        parts = [_series(part) for part in _split(sensitive)]
+        columns = {_name(part, f"sensitive_{i}"): part for i, part in enumerate(parts)}
+        if len(columns) < len(parts):
+            raise DataError("two sensitive columns have the same name; name each differently")
+    else:
+        column = _series(sensitive)
+        columns = {_name(column, "sensitive"): column}
+    if not columns:
+        raise DataError("no sensitive column given; name at least one")
+    return columns
+
+
+def _series(values: Any) -> pd.Series:
+    if isinstance(values, pd.Series):
+        return values
+    if isinstance(values, np.ndarray) and values.dtype.kind in "OU":
+        # As they are: pandas would first copy them into its own kind of text.
+        return pd.Series(values.astype(object), dtype=object)
+    return pd.Series(values)
+
+
+def _is_several(sensitive: Any) -> bool:
+    if isinstance(sensitive, np.ndarray):
+        return sensitive.ndim == 2
+    if not isinstance(sensitive, Sequence) or not len(sensitive):
+        return False
+    return all(isinstance(part, pd.Series | np.ndarray | list | tuple) for part in sensitive)
+
+
+def _split(sensitive: Any) -> list[Any]:
+    return list(sensitive.T if isinstance(sensitive, np.ndarray) else sensitive)
+
+
+def _name(column: pd.Series, otherwise: str) -> Any:
+    return otherwise if column.name is None else column.name
+
+
+def _membership(columns: Mapping[Any, pd.Series]) -> tuple[Ints, pd.Index]:
+    """Each row's group number, and the groups that occur, in order."""
+    encoded = [_encode(column) for column in columns.values()]
+    codes, levels = encoded[0]
+    if len(encoded) == 1:
+        return codes, pd.Index(levels, name=next(iter(columns)), dtype=object).infer_objects()
+    size = len(levels)
+    for other, names in encoded[1:]:
+        codes, size = _compact(codes * len(names) + other, size * len(names))
+    someone = np.empty(size, dtype=np.int64)  # a row of each group, to read its name from
+    someone[codes] = np.arange(len(codes))
+    arrays = [[names[code] for code in other[someone]] for other, names in encoded]
+    return codes, pd.MultiIndex.from_arrays(arrays, names=list(columns))
+
+
+def _compact(codes: Ints, size: int) -> tuple[Ints, int]:
+    """Codes below `size` renumbered without gaps, in order, and how many differ.
+
+    Only intersections that occur count: many columns could name more than there are integers.
+    """
+    if size > 4 * len(codes):
+        present, codes = np.unique(codes, return_inverse=True)
+        return codes, len(present)
+    place = np.cumsum(np.bincount(codes, minlength=size) > 0)
+    return place[codes] - 1, int(place[-1])
+
+
+def _encode(column: pd.Series) -> tuple[Ints, list[Any]]:
+    """Codes and levels of one column: levels that occur, sorted, "(missing)" last."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, levels = column.cat.codes.to_numpy(np.int64), list(column.cat.categories)
+        order = list(range(len(levels))) if column.cat.ordered else _sorted(levels)
+    else:
+        codes, uniques = pd.factorize(column)
+        levels = list(uniques)
+        order = _sorted(levels)
+    used = np.bincount(codes + 1, minlength=len(levels) + 1)  # missing values have code -1
+    said = [i for i in order if levels[i] == MISSING and used[i + 1]]
+    order = [i for i in order if levels[i] != MISSING and used[i + 1]]
+    names = [levels[i] for i in order] + ([MISSING] if used[0] or said else [])
+    place = np.full(len(levels) + 1, len(order), dtype=np.int64)
+    place[np.asarray(order, dtype=np.int64) + 1] = np.arange(len(order))
+    return place[codes + 1], names
+
+
+def _sorted(levels: list[Any]) -> list[int]:
+    """The levels' places in order: by value where the values compare, else by type and text."""
+    try:
+        return sorted(range(len(levels)), key=levels.__getitem__)
+    except TypeError:
+        keys = [(type(level).__name__, str(level)) for level in levels]
+        return sorted(range(len(levels)), key=keys.__getitem__)

@@ -1,0 +1,99 @@
+"""A rate compared between every two groups: the gap or the ratio, each with its interval."""
+
+from dataclasses import dataclass, replace
+from typing import Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from auditkit.bias.groups import Rate, label, rate_of, share
+from auditkit.statistics.intervals import difference_of, ratio_of, score_limits
+
+PAIR_COLUMNS = ("rate", "first", "second", "value", "low", "high")
+Comparison = Literal["difference", "ratio"]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contest:
+    """The groups compared on one rate: which lines of the table, their hits and denominators."""
+
+    name: str
+    rate: Rate
+    groups: Ints  # (groups,) places in the count table
+    labels: tuple[str, ...]
+    hits: NDArray[np.float64]  # whole numbers, unless scaled
+    n: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, counts: pd.DataFrame, name: str, *, min_group_size: int = 0) -> Self:
+        """The contest on rate `name` between the groups of at least that denominator."""
+        rate = rate_of(name)
+        hits, n = rate.parts(counts)
+        places = np.flatnonzero(n >= min_group_size)
+        groups = counts.index.tolist()
+        return cls(
+            name=name,
+            rate=rate,
+            groups=places,
+            labels=tuple(label(groups[place]) for place in places),
+            hits=hits[places].astype(float),
+            n=n[places].astype(float),
+        )
+
+    def scaled(self, factor: float) -> Self:
+        """The same rates on `factor` times as many rows."""
+        return replace(self, hits=self.hits * factor, n=self.n * factor)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Pairs:
+    """Every two groups of a contest, the one with the higher rate first; each array (pairs,).
+
+    value is first - second, at least 0, or second / first, at most 1, with its interval; where
+    the interval crosses 0 or 1 either group may be the favoured one.
+    """
+
+    first: Ints
+    second: Ints
+    value: Floats
+    low: Floats
+    high: Floats
+
+
+def compare(contest: Contest, comparison: Comparison, critical: float) -> Pairs:
+    """All pairs of the contest, at one critical value."""
+    rate = share(contest.hits, contest.n)
+    i, j = np.triu_indices(len(rate), k=1)
+    first, second = np.where(rate[i] >= rate[j], (i, j), (j, i))
+    low, high = score_limits(contest.hits, contest.n, critical)
+    a, b = (rate[first], (low[first], high[first])), (rate[second], (low[second], high[second]))
+    if comparison == "difference":
+        value, (low, high) = a[0] - b[0], difference_of(*a, *b)
+    else:
+        value, (low, high) = share(b[0], a[0]), ratio_of(*b, *a)
+    return Pairs(first=first, second=second, value=value, low=low, high=high)
+
+
+def extreme(pairs: Pairs, comparison: Comparison) -> tuple[int, float, float]:
+    """Place of the largest gap (the smallest ratio), and the interval for it.
+
+    Which of two groups is the favoured one does not matter to a gap: its interval is that of
+    |first - second|, or of the smaller rate over the larger.
+    """
+    if comparison == "difference":
+        low, high = np.maximum(pairs.low, 0), np.maximum(pairs.high, -pairs.low)
+        return int(np.argmax(pairs.value)), float(low.max()), float(high.max())
+    with np.errstate(divide="ignore"):
+        low, high = np.minimum(pairs.low, 1 / pairs.high), np.minimum(pairs.high, 1)
+    return int(np.nanargmin(pairs.value)), float(low.min()), float(high.min())
+
+
+def frame_of(contest: Contest, pairs: Pairs) -> pd.DataFrame:
+    """The pairs as a table: rate, first, second, value, low, high."""
+    labels = np.asarray(contest.labels, dtype=object)
+    first, second = labels[pairs.first], labels[pairs.second]
+    columns = (contest.name, first, second, pairs.value, pairs.low, pairs.high)
+    return pd.DataFrame(dict(zip(PAIR_COLUMNS, columns, strict=True)))
