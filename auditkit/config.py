@@ -43,7 +43,8 @@ class AuditConfig:
 
     def overridden(self, **given: Any) -> Self:
         """The same, with every option that was given on the command line in place of the file's."""
-        return replace(self, **{name: value for name, value in given.items() if value})
+        said = {name: value for name, value in given.items() if value is not None and value != ()}
+        return replace(self, **said)
 
 
 def read_config(path: Path | str) -> AuditConfig:

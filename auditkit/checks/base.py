@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from auditkit.registry import Registry
@@ -61,6 +62,7 @@ def finding(
 
     An undefined estimate says its reason in place of the message.
     """
+    status = status if estimate.defined else Status.NOT_APPLICABLE
     known = not (math.isnan(estimate.low) or math.isnan(estimate.high))
     judged = status in (Status.FAILED, Status.INSUFFICIENT)
     return Finding(
@@ -83,7 +85,8 @@ def finding(
 
 def exactly(value: float, *, n: int, method: str = "counted, not estimated") -> Estimate:
     """A figure without uncertainty: the interval is the value itself."""
-    return Estimate(value=value, low=value, high=value, n=n, method=method)
+    exact = float(value)
+    return Estimate(value=exact, low=exact, high=exact, n=n, method=method)
 
 
 def percent(value: float) -> str:
@@ -123,6 +126,4 @@ def _judged(estimate: Estimate, limit: float | None, *, above: Status, below: St
 
 def settings(check: Check) -> dict[str, Any]:
     """A check's limits as they are in force, for the report's appendix."""
-    from dataclasses import asdict
-
     return asdict(check)  # type: ignore[call-overload,no-any-return]

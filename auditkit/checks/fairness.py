@@ -192,7 +192,7 @@ class FourFifthsRule:
 @CHECKS.register("group-results")
 @dataclass(frozen=True, kw_only=True)
 class GroupResults:
-    """Every rate of every group, and of the intersections of all sensitive columns."""
+    """Every rate of every group and of the intersections; who is worst served."""
 
     rule: ClassVar[str] = "AK207"
     title: ClassVar[str] = "Results by group"
@@ -204,10 +204,10 @@ class GroupResults:
         """A table for each sensitive column and one for the intersections."""
         names = subject.sensitive
         tables = [_rates_table(counts, column) for column, counts in subject.counts.items()]
+        crossed = subject.counts_of(names)
         if len(names) > 1:
-            crossed = subject.counts_of(names)
             tables.append(_rates_table(crossed, " × ".join(names)))
-            yield self._worst_served(crossed, names)
+        yield self._worst_served(crossed, names)
         yield Section(
             title="Every rate of every group",
             text="tp, fp, fn and tn count true and false positives and negatives; everything on "
@@ -230,15 +230,15 @@ class GroupResults:
                 method="guarded Wilson, of this group alone",
             )
             if len(large)
-            else undefined(f"no intersection has {self.min_group_size} rows")
+            else undefined(f"no group has {self.min_group_size} rows")
         )
         return finding(
-            f"Of the {len(large)} intersections of {', '.join(names)} with at least "
+            f"Of the {len(large)} groups by {' × '.join(names)} with at least "
             f"{self.min_group_size} rows, the model is least often right for {group} "
             f"({percent(estimate.value)} of {estimate.n} rows); being the worst of many, it looks "
             "worse than it is, and no verdict rests on it.",
             estimate,
-            metric="accuracy of the worst-served intersection",
+            metric="accuracy of the worst-served group",
             where={"group": group},
         )
 

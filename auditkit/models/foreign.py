@@ -74,7 +74,7 @@ class ForeignModel:
         for batch in batches(self._inputs(frame), self.runtime.batch_size):
             try:
                 answer = module(*(one.to(device) for one in batch))
-            except (RuntimeError, TypeError, IndexError, ValueError) as error:
+            except Exception as error:  # so may the user's network
                 shapes = ", ".join(str(tuple(one.shape)) for one in batch)
                 reason = " ".join(str(error).split())[:160]
                 raise ModelError(
@@ -87,7 +87,12 @@ class ForeignModel:
     def _inputs(self, frame: pd.DataFrame) -> tuple[Tensor, ...]:
         if self.preprocess is None:
             return (_numeric(frame, self.features),)
-        made = self.preprocess(frame)
+        try:
+            made = self.preprocess(frame)
+        except Exception as error:  # the user's own code may raise anything at all
+            raise ModelError(
+                f"--preprocess raised {type(error).__name__}: {' '.join(str(error).split())[:160]}"
+            ) from error
         inputs = tuple(made) if isinstance(made, tuple | list) else (made,)
         for one in inputs:
             if not isinstance(one, Tensor) or one.ndim == 0 or len(one) != len(frame):

@@ -1,0 +1,231 @@
+"""Each check has a case in which it fires, one in which it stays silent, one it has no say in."""
+
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from auditkit.checks.base import CHECKS, Check
+from auditkit.errors import NotApplicable
+from auditkit.results import Finding, Section, Status
+from auditkit.runner import run_checks
+from auditkit.subject import Subject
+from tests.subjects import card_with, counted, gap_of, subject
+
+
+class Cases(NamedTuple):
+    fires: Callable[[], Subject]
+    silent: Callable[[], Subject]
+    no_say: Callable[[], Subject] | None
+    limits: dict[str, Any] = {}
+
+
+def scored(*, skew: float = 0.0, n: int = 4000) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0.05, 0.95, n)
+    label = (rng.uniform(size=n) < truth).astype(int)
+    return pd.DataFrame({"group": "a", "label": label, "score": np.clip(truth + skew, 0, 1)})
+
+
+def noise(n: int = 2000) -> pd.DataFrame:
+    rng = np.random.default_rng(4)
+    label = (rng.uniform(size=n) < 0.1).astype(int)
+    return pd.DataFrame({"label": label, "prediction": rng.integers(2, size=n), "group": "a"})
+
+
+def learnable(*, blind: bool) -> Subject:
+    frame = gap_of(0.0)
+    decided = np.zeros(len(frame), int) if blind else frame["prediction"]
+    frame = frame.assign(prediction=decided)
+    return subject(frame, features=("merit", "noise", "branch"))
+
+
+def with_missing(share: float) -> Subject:
+    frame = gap_of(0.0).assign(size=1.0)
+    rng = np.random.default_rng(0)
+    empty = (frame["group"] == "A") & (rng.uniform(size=len(frame)) < share)
+    return subject(frame.assign(size=frame["size"].mask(empty)), features=("size", "merit"))
+
+
+def split_in_two(*, leak: bool) -> Subject:
+    frame = gap_of(0.0)
+    test, train = frame.iloc[:2000], frame.iloc[2000:]
+    train = pd.concat([train, test.iloc[:500]]) if leak else train
+    return subject(test, train=train, features=("merit", "noise", "branch"))
+
+
+def memorised(*, wrong: float) -> Subject:
+    frame = gap_of(0.0)
+    rng = np.random.default_rng(1)
+    test = frame.iloc[:2000]
+    flip = rng.uniform(size=len(test)) < wrong
+    test = test.assign(prediction=np.where(flip, 1 - test["label"], test["label"]))
+    train = frame.iloc[2000:].assign(prediction=frame["label"].iloc[2000:])
+    return subject(test, train=train, card=card_with())
+
+
+def nobody() -> Subject:
+    return subject(gap_of(0.0), sensitive=())
+
+
+# tp, fp, fn, tn by group, for the gaps of one rate while others agree.
+LOST_POSITIVES = {"a": (900, 100, 100, 900), "b": (500, 100, 500, 900)}
+FALSE_ALARMS = {"a": (900, 100, 100, 900), "b": (900, 500, 100, 500)}
+EVEN = {"a": (900, 100, 100, 900), "b": (890, 105, 110, 895)}
+
+CASES = {
+    "performance": Cases(
+        lambda: subject(noise()), lambda: subject(gap_of(0.0)), None
+    ),
+    "simpler-model": Cases(
+        lambda: learnable(blind=True),
+        lambda: learnable(blind=False),
+        lambda: subject(gap_of(0.0)),
+    ),
+    "calibration": Cases(
+        lambda: subject(scored(skew=0.2), prediction=None, score="score"),
+        lambda: subject(scored(), prediction=None, score="score"),
+        lambda: subject(gap_of(0.0)),
+    ),
+    "demographic-parity": Cases(
+        lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody
+    ),
+    "equal-opportunity": Cases(
+        lambda: subject(counted(**LOST_POSITIVES)), lambda: subject(counted(**EVEN)), nobody
+    ),
+    "equalized-odds": Cases(
+        lambda: subject(counted(**FALSE_ALARMS)), lambda: subject(counted(**EVEN)), nobody
+    ),
+    "predictive-parity": Cases(
+        lambda: subject(counted(**FALSE_ALARMS)), lambda: subject(counted(**EVEN)), nobody
+    ),
+    "accuracy-equality": Cases(
+        lambda: subject(counted(**LOST_POSITIVES)), lambda: subject(counted(**EVEN)), nobody
+    ),
+    "four-fifths": Cases(lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody),
+    "group-results": Cases(lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody),
+    "group-sizes": Cases(lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody),
+    "missing-values": Cases(
+        lambda: with_missing(0.4), lambda: with_missing(0.0), lambda: subject(gap_of(0.0))
+    ),
+    "label-balance": Cases(
+        lambda: subject(counted(a=(900, 0, 0, 100), b=(100, 0, 0, 900))),
+        lambda: subject(counted(**EVEN)),
+        nobody,
+        {"max_difference": 0.1},
+    ),
+    "duplicates": Cases(
+        lambda: split_in_two(leak=True),
+        lambda: split_in_two(leak=False),
+        lambda: subject(gap_of(0.0)),
+    ),
+    "overfitting": Cases(
+        lambda: memorised(wrong=0.3),
+        lambda: memorised(wrong=0.0),
+        lambda: subject(gap_of(0.0)),
+    ),
+    "dead-units": Cases(
+        lambda: subject(gap_of(0.0), card=card_with(dead=0.9)),
+        lambda: subject(gap_of(0.0), card=card_with(dead=0.1)),
+        lambda: subject(gap_of(0.0)),
+    ),
+    "cost": Cases(
+        lambda: subject(gap_of(0.0), card=card_with(seconds=100)),
+        lambda: subject(gap_of(0.0), card=card_with(seconds=1)),
+        lambda: subject(gap_of(0.0)),
+        {"max_seconds": 10.0},
+    ),
+}
+ONLY_MEASURES = {"group-results", "group-sizes"}
+
+
+def outcome(name: str, made: Subject) -> tuple[list[Finding], list[Section]]:
+    found = list(CHECKS[name](**CASES[name].limits).run(made))
+    return (
+        [one for one in found if isinstance(one, Finding)],
+        [one for one in found if isinstance(one, Section)],
+    )
+
+
+def test_every_check_has_its_cases():
+    assert set(CASES) == set(CHECKS)
+
+
+def test_every_check_is_a_frozen_dataclass_with_a_rule_of_its_own():
+    rules = [kind.rule for _, kind in CHECKS.items()]
+    assert len(set(rules)) == len(rules)
+    for name, kind in CHECKS.items():
+        assert is_dataclass(kind), name
+        assert kind.__dataclass_params__.frozen, name
+        assert isinstance(kind(), Check), name
+        assert all(field.kw_only for field in fields(kind)), name
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_it_fires(name: str):
+    findings, _ = outcome(name, CASES[name].fires())
+    wanted = Status.MEASURED if name in ONLY_MEASURES else Status.FAILED
+    assert wanted in {one.status for one in findings}
+    failed = [one for one in findings if one.status is Status.FAILED]
+    assert all(one.remedy or name in {"label-balance"} for one in failed)
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_it_stays_silent(name: str):
+    findings, _ = outcome(name, CASES[name].silent())
+    statuses = {one.status for one in findings}
+    assert statuses <= {Status.PASSED, Status.MEASURED}
+    assert findings
+    assert name in ONLY_MEASURES | {"missing-values"} or Status.PASSED in statuses
+
+
+@pytest.mark.parametrize("name", sorted(name for name in CASES if CASES[name].no_say))
+def test_it_has_no_say(name: str):
+    with pytest.raises(NotApplicable, match=r"\w+ \w+"):
+        outcome(name, CASES[name].no_say())
+
+
+@pytest.mark.parametrize("name", sorted(CASES))
+def test_its_findings_carry_their_evidence(name: str):
+    for one in outcome(name, CASES[name].fires())[0]:
+        assert one.n > 0
+        assert one.method
+        assert one.message.endswith(".")
+        assert "nan" not in one.message.casefold()
+        low, high = one.interval
+        assert low <= one.value <= high
+
+
+def test_the_gap_that_was_planted_lies_in_its_interval():
+    findings, _ = outcome("demographic-parity", subject(gap_of(0.3)))
+    low, high = findings[0].interval
+    assert low < 0.3 < high
+    assert findings[0].where["lowest"] == "B"
+    assert findings[0].where["highest"] == "A"
+    assert findings[0].null < 0.05
+
+
+def test_few_rows_are_insufficient_evidence_and_say_how_many_would_do():
+    found = outcome("demographic-parity", subject(gap_of(0.15, n=200)))[0][0]
+    assert found.status is Status.INSUFFICIENT
+    assert 200 < found.rows_needed < 100_000
+    enough = gap_of(0.15, n=4 * found.rows_needed)
+    assert outcome("demographic-parity", subject(enough))[0][0].status is Status.FAILED
+
+
+def test_small_groups_are_left_out_by_name():
+    frame = pd.concat([gap_of(0.0), counted(tiny=(3, 0, 0, 0))], ignore_index=True)
+    found = outcome("demographic-parity", subject(frame))[0][0]
+    assert found.status is Status.PASSED
+    assert "tiny" in found.where["not compared"]
+
+
+def test_a_gap_over_one_group_is_undefined_with_its_reason():
+    report = run_checks(subject(counted(only=(90, 10, 10, 90))))
+    result = next(one for one in report.results if one.name == "demographic-parity")
+    assert result.status is Status.NOT_APPLICABLE
+    assert "two" in result.findings[0].reason
+    assert np.isnan(result.findings[0].value)

@@ -1,0 +1,113 @@
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from auditkit.errors import ModelError, UsageError
+from auditkit.models import files
+from auditkit.models.files import CARD, WEIGHTS
+
+
+@pytest.fixture
+def folder(model_and_card, tmp_path) -> Path:
+    return files.save(tmp_path / "made", *model_and_card)
+
+
+def test_a_checkpoint_is_two_files_and_nothing_else(folder):
+    assert sorted(one.name for one in folder.iterdir()) == [CARD, WEIGHTS]
+    assert sorted(one.name for one in folder.parent.iterdir()) == ["made"]
+    json.loads((folder / CARD).read_text())
+
+
+@pytest.mark.parametrize("name", [CARD, WEIGHTS])
+def test_a_missing_file_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(ModelError, match=name):
+        files.load(folder)
+
+
+@pytest.mark.parametrize("name", [CARD, WEIGHTS])
+def test_a_file_cut_off_is_refused(folder, name):
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(ModelError, match="again"):
+        files.load(folder)
+
+
+def test_one_changed_bit_of_the_weights_is_found(folder):
+    content = bytearray((folder / WEIGHTS).read_bytes())
+    content[-10] ^= 1
+    (folder / WEIGHTS).write_bytes(bytes(content))
+    with pytest.raises(ModelError, match="checksum"):
+        files.load(folder)
+
+
+def test_one_changed_figure_of_the_card_is_found(folder):
+    raw = json.loads((folder / CARD).read_text())
+    raw["training"]["seed"] += 1
+    (folder / CARD).write_text(json.dumps(raw))
+    with pytest.raises(ModelError, match="changed"):
+        files.load(folder)
+
+
+def test_a_card_laid_out_anew_is_still_itself(folder):
+    raw = json.loads((folder / CARD).read_text())
+    (folder / CARD).write_text(json.dumps(raw, indent=7, sort_keys=True))
+    files.load(folder)
+
+
+@pytest.mark.parametrize("text", ["[]", "3", '"card"', "{}", '{"format": 9}'])
+def test_json_that_is_no_card_is_refused(folder, text):
+    (folder / CARD).write_text(text)
+    with pytest.raises(ModelError):
+        files.load(folder)
+
+
+def test_a_resealed_card_with_a_strange_architecture_is_refused(folder):
+    raw = json.loads((folder / CARD).read_text())
+    raw.pop("sha256")
+    raw["options"]["width"] = 3
+    raw["sha256"] = files._seal(raw)
+    (folder / CARD).write_text(json.dumps(raw))
+    with pytest.raises(ModelError, match="do not fit"):
+        files.load(folder)
+
+
+def test_no_folder_says_how_to_make_one(tmp_path):
+    with pytest.raises(ModelError, match="auditkit train"):
+        files.load(tmp_path / "nothing")
+
+
+def test_a_folder_of_other_things_is_not_replaced(model_and_card, tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(UsageError, match=r"thesis\.tex"):
+        files.save(tmp_path, *model_and_card)
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_an_older_checkpoint_is_replaced_whole(model_and_card, folder):
+    (folder / WEIGHTS).write_bytes(b"old")
+    files.save(folder, *model_and_card)
+    files.load(folder)
+    assert [one.name for one in folder.parent.iterdir()] == ["made"]
+
+
+def test_a_save_that_dies_leaves_the_old_checkpoint(model_and_card, folder, monkeypatch):
+    before = (folder / CARD).read_bytes()
+
+    def die(*_args, **_kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", die)
+    with pytest.raises(UsageError, match="No space"):
+        files.save(folder, *model_and_card)
+    assert (folder / CARD).read_bytes() == before
+    files.load(folder)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
+def test_a_folder_that_cannot_be_written_is_refused(model_and_card, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UsageError, match="--out"):
+        files.save(tmp_path / "made", *model_and_card)

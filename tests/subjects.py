@@ -1,0 +1,113 @@
+"""Planted subjects for the tests: tables whose answer is known, audited by their own columns."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from auditkit.data.planted import planted
+from auditkit.data.schema import Column, Kind, Schema
+from auditkit.data.tables import Table
+from auditkit.models.card import Card, DataSource, Epoch, Training
+from auditkit.models.predictions import PredictionsModel
+from auditkit.runtime import Runtime
+from auditkit.subject import Subject
+
+
+def subject(
+    frame: pd.DataFrame,
+    *,
+    sensitive: Sequence[str] = ("group",),
+    features: Sequence[str] = (),
+    train: pd.DataFrame | None = None,
+    card: Card | None = None,
+    prediction: str | None = "prediction",
+    score: str | None = None,
+    target: str = "label",
+) -> Subject:
+    """A subject whose answers are columns of the frame; the target is 0/1."""
+    schema = Schema(
+        target=Column(name=target, kind=Kind.CATEGORICAL, levels=("0", "1")),
+        positive="1",
+        features=tuple(
+            Column(
+                name=name,
+                kind=Kind.NUMERIC
+                if pd.api.types.is_numeric_dtype(frame[name])
+                else Kind.CATEGORICAL,
+            )
+            for name in features
+        ),
+        sensitive=tuple(Column(name=name, kind=Kind.CATEGORICAL) for name in sensitive),
+    )
+    table = Table(frame=frame, schema=schema, name="planted", sha256="0" * 64)
+    return Subject(
+        predictor=PredictionsModel(
+            name="planted", where="planted", schema=schema, prediction=prediction, score=score
+        ),
+        table=table,
+        train=None if train is None else replace(table, frame=train),
+        card=card,
+        runtime=Runtime(device="cpu"),
+    )
+
+
+def gap_of(size: float, *, n: int = 4000, groups: int = 2, seed: int = 0) -> pd.DataFrame:
+    """Rows whose selection rates differ by `size` between groups; labels do not."""
+    return planted(n, gap=size, rng=np.random.default_rng(seed), groups=groups).frame
+
+
+def counted(**cells: tuple[int, int, int, int]) -> pd.DataFrame:
+    """Rows with exactly these tp, fp, fn, tn by group."""
+    parts = []
+    for group, (tp, fp, fn, tn) in cells.items():
+        label = [1] * tp + [0] * fp + [1] * fn + [0] * tn
+        decided = [1] * (tp + fp) + [0] * (fn + tn)
+        parts.append(pd.DataFrame({"group": group, "label": label, "prediction": decided}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def card_with(*, dead: float = 0.0, seconds: float = 3.0) -> Card:
+    """A card whose training is made up; only what the checks of training read is filled in."""
+    from auditkit.data.encoding import Encoder
+
+    epoch = Epoch(
+        epoch=1,
+        train_loss=0.5,
+        validation_loss=0.5,
+        validation_accuracy=0.8,
+        gradient_norm=1.0,
+        learning_rate=1e-3,
+        dead_units=dead,
+        seconds=seconds,
+    )
+    training = Training(
+        recipe={"epochs": 1},
+        seed=0,
+        device="cpu",
+        hardware="2 threads",
+        train_rows=100,
+        validation_rows=20,
+        parameters=10,
+        best_epoch=1,
+        seconds=seconds,
+        history=(epoch,),
+    )
+    schema = Schema(
+        target=Column(name="label", kind=Kind.CATEGORICAL),
+        positive="1",
+        features=(),
+        sensitive=(),
+    )
+    return Card(
+        architecture="fnn",
+        options={},
+        schema=schema,
+        encoder=Encoder(numeric=(), categorical=()),
+        data=DataSource(
+            name="planted", sha256="0" * 64, catalogue=False, test_fraction=0.25, split_seed=0
+        ),
+        training=training,
+        versions={},
+    )

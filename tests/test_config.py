@@ -1,0 +1,84 @@
+import pytest
+
+from auditkit.checks.fairness import DemographicParity
+from auditkit.config import AuditConfig, built, read_config
+from auditkit.errors import ConfigError
+from auditkit.models.fnn import FNNOptions
+
+
+def read(tmp_path, text, encoding="utf-8"):
+    path = tmp_path / "audit.toml"
+    path.write_bytes(text.encode(encoding))
+    return read_config(path)
+
+
+def test_a_file_sets_what_options_would(tmp_path):
+    config = read(
+        tmp_path,
+        """
+        model = "checkpoints/adult"
+        sensitive = ["sex", "age"]
+        threshold = 1
+        [runtime]
+        seed = 3
+        batch-size = 10
+        [checks.demographic-parity]
+        max_difference = 0.05
+        """,
+    )
+    assert config.sensitive == ("sex", "age")
+    assert (config.threshold, config.seed, config.batch_size) == (1.0, 3, 10)
+    assert config.checks == {"demographic-parity": {"max_difference": 0.05}}
+
+
+def test_options_override_the_file_and_absent_ones_do_not():
+    config = AuditConfig(model="a", seed=3, sensitive=("x",))
+    changed = config.overridden(model="b", seed=None, sensitive=())
+    assert (changed.model, changed.seed, changed.sensitive) == ("b", 3, ("x",))
+
+
+def test_seed_zero_on_the_command_line_overrides_the_file():
+    assert AuditConfig(seed=3).overridden(seed=0).seed == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('modle = "x"', "unknown key 'modle'.*did you mean 'model'"),
+        ('[runtime]\nspeed = "fast"', "unknown key 'speed'"),
+        ("seed = 3", "unknown key 'seed'"),
+        ("model = 3", "give text"),
+        ("threshold = true", "give a number"),
+        ('sensitive = ["a", 1]', "list of texts"),
+        ("checks = 3", r"write \[checks\]"),
+        ("[checks]\nperformance = 3", r"write \[performance\]"),
+        ("model = ", "not TOML"),
+        ("a = 'x\n", "not TOML"),
+    ],
+)
+def test_what_it_does_not_know_is_refused(tmp_path, text, said):
+    with pytest.raises(ConfigError, match=said):
+        read(tmp_path, text)
+
+
+def test_a_missing_file_and_a_strange_encoding_are_refused(tmp_path):
+    with pytest.raises(ConfigError, match="no file"):
+        read_config(tmp_path / "none.toml")
+    with pytest.raises(ConfigError, match="UTF-8"):
+        read(tmp_path, 'model = "é"', "latin-1")
+
+
+def test_a_check_takes_its_limits_by_name():
+    made = built(DemographicParity, "[checks.demographic-parity]", {"max-difference": 0})
+    assert made.max_difference == 0.0
+    assert isinstance(made.max_difference, float)
+    with pytest.raises(ConfigError, match="did you mean 'max_difference'"):
+        built(DemographicParity, "[checks.demographic-parity]", {"max_diference": 0.1})
+    with pytest.raises(ConfigError, match="give a whole number"):
+        built(DemographicParity, "[checks.demographic-parity]", {"draws": 10.5})
+
+
+def test_a_choice_is_one_of_its_words():
+    assert built(FNNOptions, "--set", {"numeric": "periodic"}).numeric == "periodic"
+    with pytest.raises(ConfigError, match="did you mean 'piecewise'"):
+        built(FNNOptions, "--set", {"numeric": "piecewize"})
