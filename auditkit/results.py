@@ -49,12 +49,21 @@ class Topic(StrEnum):
     TRAINING = "training"
 
 
+class Unit(StrEnum):
+    """What a number is, so that the page can write it."""
+
+    SHARE = "share"  # between 0 and 1, written as a percentage
+    POINTS = "points"  # the difference of two shares, written in points of a hundred
+    COUNT = "count"
+    NUMBER = "number"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One sentence with its evidence.
 
-    value, limit and the ends of interval share one unit; interval is two-sided at 95 % unless
-    method says otherwise; null is what chance alone gives on average, NaN where that is not
+    value, limit, null and the ends of interval are of one unit; interval is two-sided at 95 %
+    unless method says otherwise; null is what chance alone gives on average, NaN where that is not
     meaningful; n counts rows. reason says why value is NaN. rows_needed is how many rows would
     settle an undecided finding if the value measured were the true one; None where not asked
     or not reachable.
@@ -63,6 +72,7 @@ class Finding:
     message: str
     status: Status
     metric: str
+    unit: Unit = Unit.NUMBER
     level: Level = Level.NOTE
     value: float = math.nan
     limit: float = math.nan
@@ -74,14 +84,6 @@ class Finding:
     remedy: str = ""
     reason: str = ""
     rows_needed: int | None = None
-
-
-class Unit(StrEnum):
-    """What the numbers of a view are, so that the page can write them."""
-
-    SHARE = "share"  # between 0 and 1, written as a percentage
-    COUNT = "count"
-    NUMBER = "number"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,6 +9,7 @@ from typing import Any
 from auditkit.checks.base import CHECKS, Check, settings
 from auditkit.config import AuditConfig, built
 from auditkit.errors import AuditkitError, ConfigError, NotApplicable
+from auditkit.models.predictor import Ability
 from auditkit.results import AuditReport, CheckResult, Finding, Section, Status, worst
 from auditkit.runtime import track
 from auditkit.subject import Subject
@@ -84,7 +85,7 @@ def run_checks(subject: Subject, config: AuditConfig | None = None) -> AuditRepo
         environment={
             **versions(),
             "seed": subject.runtime.seed,
-            "device": subject.runtime.device,
+            "device": _device(subject),
             "threshold": subject.threshold,
         },
         config=_config_facts(checks),
@@ -173,6 +174,11 @@ def _model_facts(subject: Subject) -> dict[str, Any]:
         else f"positive where the score is at least {subject.threshold:g}"
     )
     return facts
+
+
+def _device(subject: Subject) -> str:
+    network = subject.can(Ability.GRADIENTS)
+    return subject.runtime.resolved_device() if network else "no network was run"
 
 
 def _data_facts(subject: Subject) -> dict[str, Any]:

@@ -26,7 +26,9 @@ def here(tmp_path, monkeypatch) -> Path:
 def trained(tmp_path_factory) -> Path:
     """A checkpoint trained by the command itself, on data that come with scikit-learn."""
     folder = tmp_path_factory.mktemp("checkpoints") / "tumours"
-    code = cli.run(["train", "fnn", "--data", "breast-cancer", "--epochs", "3", "--out", str(folder)])
+    code = cli.run(
+        ["train", "fnn", "--data", "breast-cancer", "--epochs", "3", "--out", str(folder)]
+    )
     assert code == 0
     return folder
 
@@ -144,10 +146,9 @@ def test_a_checkpoint_carries_all_that_a_report_needs(checkpoint, capsys):
 def test_scores_predictions_and_parquet(here):
     frame = people().assign(wrong_words="x")
     frame.to_parquet("people.parquet")
-    code = cli.run(
-        ["report", "--predictions", "people.parquet", "--target", "hired", "--score", "score"]
-        + ["--sensitive", "gender", "branch", "--features", "merit", "noise"]
-    )
+    ask = ["--target", "hired", "--score", "score", "--sensitive", "gender", "branch"]
+    ask += ["--features", "merit", "noise"]
+    code = cli.run(["report", "--predictions", "people.parquet", *ask])
     assert code in (0, 1, 3)
     report = json.loads(Path("reports/people/report.json").read_text())
     assert report["data"]["sensitive columns"] == ["gender", "branch"]
@@ -210,7 +211,9 @@ def test_a_configuration_file_says_it_all(here):
 
 def test_a_report_of_predictions_never_loads_torch(here):
     write(people())
-    code = "import sys; from auditkit import cli; cli.run(sys.argv[1:]); print('torch' in sys.modules)"
+    code = (
+        "import sys; from auditkit import cli; cli.run(sys.argv[1:]); print('torch' in sys.modules)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code, "report", "--predictions", "people.csv", *ASK],
         capture_output=True,
@@ -305,7 +308,9 @@ def test_a_harmed_checkpoint(checkpoint, capsys, name, harm):
         case "cut off":
             path.write_bytes(content[:100])
         case "tampered":
-            path.write_bytes(content.replace(b"0", b"1", 1) if name == "card.json" else content[::-1])
+            path.write_bytes(
+                content.replace(b"0", b"1", 1) if name == "card.json" else content[::-1]
+            )
     assert "tumours" in refused(capsys, "report", "tumours")
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from auditkit.registry import Registry
-from auditkit.results import NOTHING, Finding, Level, Section, Status, Topic
+from auditkit.results import NOTHING, Finding, Level, Section, Status, Topic, Unit
 from auditkit.statistics.estimate import Estimate
 from auditkit.subject import Subject
 
@@ -51,6 +51,7 @@ def finding(
     estimate: Estimate,
     *,
     metric: str,
+    unit: Unit = Unit.SHARE,
     status: Status = Status.MEASURED,
     limit: float | None = None,
     null: float = math.nan,
@@ -70,6 +71,7 @@ def finding(
         status=status,
         level=LEVELS.get(status, Level.NOTE),
         metric=metric,
+        unit=unit,
         value=estimate.value,
         limit=math.nan if limit is None else limit,
         interval=(estimate.low, estimate.high) if known else None,

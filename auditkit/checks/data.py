@@ -43,6 +43,7 @@ class GroupSizes:
                 f"{'has' if thin == 1 else 'have'} fewer than {self.few}.",
                 exactly(fewest, n=len(subject.frame)),
                 metric="rows of the smallest group",
+                unit=Unit.COUNT,
                 where={"column": column, "group": names[smallest]},
             )
             frame = pd.DataFrame({column: names, "rows": sizes.to_numpy()})
@@ -113,6 +114,7 @@ class _ShareByGroup:
             f"{gap.lowest} and {gap.highest}; chance alone would give {points(gap.null.mean)}.",
             gap.estimate,
             metric=f"gap in the {self.share}",
+            unit=Unit.POINTS,
             status=at_most(gap.estimate, limit),
             limit=limit,
             null=gap.null.mean,
@@ -137,8 +139,6 @@ class MissingValues(_ShareByGroup):
         "Find out why these values are missing, and collect them, before trusting decisions about "
         "this group."
     )
-
-    max_difference: float | None = 0.1
 
     def marked(self, subject: Subject) -> np.ndarray:
         """Rows in which a feature is missing."""

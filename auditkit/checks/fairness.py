@@ -11,21 +11,17 @@ import pandas as pd
 from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, four_fifths, rows_needed
 from auditkit.bias.groups import CELLS, RATES, label, rate_estimates, rates
 from auditkit.checks.base import CHECKS, at_least, at_most, finding, percent, points
-from auditkit.results import Finding, Intervals, Section, Table, Topic
+from auditkit.results import Finding, Intervals, Section, Table, Topic, Unit
 from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.subject import Subject
 
 MEANINGS = {
-    "selection_rate": "the share of a group that is given the positive outcome",
-    "true_positive_rate": "of those who deserve the positive outcome, the share that is given it",
-    "false_positive_rate": "of those who do not, the share that is given it all the same",
-    "precision": "of those given the positive outcome, the share that deserves it",
+    "selection_rate": "the share of a group that is predicted to have the positive outcome",
+    "true_positive_rate": "of those with the positive outcome, the share for whom it is predicted",
+    "false_positive_rate": "of those without it, the share for whom it is predicted all the same",
+    "precision": "of those for whom the positive outcome is predicted, the share that has it",
     "accuracy": "the share of a group for whom the model is right",
 }
-REMEDY = (
-    "Look at the groups' rows, labels and features; retrain with a constraint or reweighted rows, "
-    "or decide with a human in these cases; then audit again."
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +32,7 @@ class GroupGap:
     """
 
     disparity: ClassVar[str]
+    remedy: ClassVar[str]
     topic: ClassVar[Topic] = Topic.HARM
     rule: ClassVar[str]
     title: ClassVar[str]
@@ -74,11 +71,12 @@ class GroupGap:
             f"{_compared(gap, counts, column)}; chance alone would give {points(gap.null.mean)}.",
             gap.estimate,
             metric=f"{_words(self.disparity)} difference",
+            unit=Unit.POINTS,
             status=at_most(gap.estimate, limit),
             limit=limit,
             null=gap.null.mean,
             where=_where(gap, column),
-            remedy=REMEDY,
+            remedy=self.remedy,
             rows_needed=lambda: rows_needed(counts, gap, limit if limit is not None else 0.0),
         )
         yield finding(
@@ -95,21 +93,29 @@ class GroupGap:
 @CHECKS.register("demographic-parity")
 @dataclass(frozen=True, kw_only=True)
 class DemographicParity(GroupGap):
-    """Is the positive outcome given equally often to each group?"""
+    """Is the positive outcome predicted equally often for each group?"""
 
     rule: ClassVar[str] = "AK201"
     title: ClassVar[str] = "Demographic parity"
     disparity: ClassVar[str] = "demographic_parity"
+    remedy: ClassVar[str] = (
+        "Decide whether equal shares are owed here. If so, reweigh the training rows or train with "
+        "a constraint on the selection rate, and audit again."
+    )
 
 
 @CHECKS.register("equal-opportunity")
 @dataclass(frozen=True, kw_only=True)
 class EqualOpportunity(GroupGap):
-    """Do those who deserve the positive outcome get it equally often in each group?"""
+    """Is the positive outcome recognised equally often in each group, where it is there?"""
 
     rule: ClassVar[str] = "AK202"
     title: ClassVar[str] = "Equal opportunity"
     disparity: ClassVar[str] = "equal_opportunity"
+    remedy: ClassVar[str] = (
+        "Find out why the positive outcome goes unseen more often in this group (few rows, poorer "
+        "features, unjust labels), mend that first, then train with a constraint on this rate."
+    )
 
 
 @CHECKS.register("equalized-odds")
@@ -120,6 +126,10 @@ class EqualizedOdds(GroupGap):
     rule: ClassVar[str] = "AK203"
     title: ClassVar[str] = "Equalized odds"
     disparity: ClassVar[str] = "equalized_odds"
+    remedy: ClassVar[str] = (
+        "Look at both kinds of error by group. Better features and more rows for the group that is "
+        "worse off help both; moving a threshold only trades one for the other."
+    )
 
 
 @CHECKS.register("predictive-parity")
@@ -130,6 +140,10 @@ class PredictiveParity(GroupGap):
     rule: ClassVar[str] = "AK204"
     title: ClassVar[str] = "Predictive parity"
     disparity: ClassVar[str] = "predictive_parity"
+    remedy: ClassVar[str] = (
+        "Check the scores' calibration within each group and the labels of the group whose "
+        "positive decisions are less often right."
+    )
 
 
 @CHECKS.register("accuracy-equality")
@@ -140,6 +154,10 @@ class AccuracyEquality(GroupGap):
     rule: ClassVar[str] = "AK205"
     title: ClassVar[str] = "Accuracy equality"
     disparity: ClassVar[str] = "accuracy_equality"
+    remedy: ClassVar[str] = (
+        "Gather more rows and better features for the group the model is more often wrong about, "
+        "and until then let a person decide its cases."
+    )
 
 
 @CHECKS.register("four-fifths")
@@ -184,7 +202,8 @@ class FourFifthsRule:
                 limit=self.min_ratio,
                 null=ratio.null.mean,
                 where=_where(ratio, column),
-                remedy=REMEDY,
+                remedy="Have the selection reviewed for adverse impact: show that its purpose "
+                "needs it, or find one as good that selects less unequally.",
                 rows_needed=partial(rows_needed, counts, ratio, self.min_ratio),
             )
 
@@ -271,14 +290,21 @@ def _rates_table(counts: pd.DataFrame, column: str) -> Table:
 
 
 def _compared(gap: Disparity, counts: pd.DataFrame, column: str) -> str:
+    """The largest gap in words, with the two rates behind it."""
     if not gap.estimate.defined:
         return ""
     named = {label(group): place for place, group in enumerate(counts.index)}
     value = rates(counts)[gap.rate].to_numpy()
+    low, high = (percent(value[named[group]]) for group in (gap.lowest, gap.highest))
+    several = len(DISPARITIES[gap.name]) > 1
+    which = (
+        f"the wider gap is in the {_words(gap.rate)}: that"
+        if several
+        else "the " + _words(gap.rate)
+    )
     return (
-        f"By {column}, the {_words(gap.rate)} of {gap.lowest} "
-        f"({percent(value[named[gap.lowest]])}) is {points(gap.estimate.value)} below that of "
-        f"{gap.highest} ({percent(value[named[gap.highest]])})"
+        f"By {column}, {which} of {gap.lowest} ({low}) is {points(gap.estimate.value)} below that "
+        f"of {gap.highest} ({high})"
     )
 
 

@@ -56,6 +56,7 @@ class Performance:
             else f"Accuracy is {points(-gain.value)} below that of a majority guess.",
             gain,
             metric="gain over a majority guess",
+            unit=Unit.POINTS,
             status=at_least(gain, self.min_gain),
             limit=self.min_gain,
             null=0.0,
@@ -85,6 +86,7 @@ class Performance:
             f"{base:.3f}.",
             loss,
             metric="log loss",
+            unit=Unit.NUMBER,
             null=base,
         )
 
@@ -112,6 +114,7 @@ class SimplerModel:
                 f"model ({percent(classification.accuracy(y, one.predictions).value)}).",
                 behind,
                 metric=f"lead of {one.name}",
+                unit=Unit.POINTS,
                 status=at_most(behind, self.max_loss),
                 limit=self.max_loss,
                 null=0.0,
@@ -184,6 +187,7 @@ class Calibration:
             f"would show {points(null)} on as many rows.",
             error,
             metric="expected calibration error",
+            unit=Unit.POINTS,
             status=at_most(error, self.max_error),
             limit=self.max_error,
             null=null,
@@ -201,6 +205,7 @@ class Calibration:
             ),
             brier,
             metric="Brier score",
+            unit=Unit.NUMBER,
         )
         yield Section(
             title="Do the scores mean what they say?",

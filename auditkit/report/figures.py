@@ -229,7 +229,7 @@ def _named(places: Sequence[int], names: Sequence[str], *, upside_down: bool = F
 
 
 def _scaled(unit: Unit) -> Figure:
-    formats = {Unit.SHARE: ".0~%", Unit.COUNT: ",d", Unit.NUMBER: ",~g"}
+    formats = {Unit.SHARE: ".0~%", Unit.POINTS: ".0~%", Unit.COUNT: ",d", Unit.NUMBER: ",~g"}
     return {"tickformat": formats[unit], "nticks": 7, "tickangle": 0}
 
 

@@ -10,56 +10,16 @@ from auditkit.results import Unit
 DASH = "–"
 MINUS = "−"
 SPACE = "\u00a0"  # between a number and its unit: never a line break there
-
-# Words of a metric's name that tell whether it is a share of rows. Ratios and losses are not.
-SHARE_WORDS = frozenset(
-    {
-        "accuracy",
-        "rate",
-        "difference",
-        "gap",
-        "share",
-        "proportion",
-        "precision",
-        "recall",
-        "parity",
-    }
-    | {"odds", "opportunity", "missing", "majority", "duplicates", "overlap", "prevalence"}
-    | {"specificity", "sensitivity", "coverage", "gain", "lead", "calibration"}
-)
-NUMBER_WORDS = frozenset(
-    {"ratio", "loss", "auc", "roc", "brier", "score", "log", "slope"}
-    | {
-        "intercept",
-        "norm",
-        "seconds",
-        "epochs",
-        "parameters",
-        "count",
-        "size",
-        "entropy",
-        "learning",
-    }
-)
-
-
-def unit_of(metric: str, numbers: Iterable[float]) -> Unit:
-    """Whether a finding's numbers read as shares or as plain numbers, by the metric's name.
-
-    A share lies between -1 and 1, so a larger number is never written as a percentage.
-    """
-    words = set(metric.casefold().replace("-", " ").replace("_", " ").split())
-    small = all(abs(one) <= 1 for one in numbers if math.isfinite(one))
-    is_share = "share" in words or (bool(words & SHARE_WORDS) and not words & NUMBER_WORDS)
-    return Unit.SHARE if is_share and small else Unit.NUMBER
+HUNDREDTHS = (Unit.SHARE, Unit.POINTS)
 
 
 def write(value: Any, unit: Unit = Unit.NUMBER, *, decimals: int | None = None) -> str:
     """One number as text; a dash where it is undefined."""
     if value is None or not math.isfinite(value):
         return DASH
-    if unit is Unit.SHARE:
-        return share(value, decimals=1 if decimals is None else decimals)
+    if unit in HUNDREDTHS:
+        text = share(value, decimals=1 if decimals is None else decimals)
+        return text.replace("%", "points") if unit is Unit.POINTS else text
     return count(value) if unit is Unit.COUNT else number(value, decimals=decimals)
 
 
@@ -111,7 +71,9 @@ def with_interval(
         return text
     if interval == (value, value):
         return text
-    low, high = (write(end, unit, decimals=decimals).removesuffix(f"{SPACE}%") for end in interval)
+    low, high = (write(end, unit, decimals=decimals) for end in interval)
+    for suffix in (f"{SPACE}%", f"{SPACE}points"):
+        low, high = low.removesuffix(suffix), high.removesuffix(suffix)
     return f"{text} ({low} to {high})"
 
 
@@ -123,7 +85,7 @@ def telling_decimals(unit: Unit, numbers: Iterable[float], limit: float) -> int 
     usual = write(limit, unit)
     if all(write(one, unit) != usual for one in others):
         return None
-    start = 2 if unit is Unit.SHARE else 4
+    start = 2 if unit in HUNDREDTHS else 4
     for decimals in range(start, start + 3):
         shown = write(limit, unit, decimals=decimals)
         if all(write(one, unit, decimals=decimals) != shown for one in others):

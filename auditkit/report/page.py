@@ -9,7 +9,7 @@ from auditkit.report import story
 from auditkit.report.figures import Figure, figure
 from auditkit.report.glossary import words_in
 from auditkit.report.json import dumps
-from auditkit.report.numerals import count, telling_decimals, unit_of, with_interval, write
+from auditkit.report.numerals import count, telling_decimals, with_interval, write
 from auditkit.report.strips import Strip, strip
 from auditkit.report.tables import Grid, grid, heading
 from auditkit.results import (
@@ -191,7 +191,7 @@ def _all_evidence(report: AuditReport, places: Mapping[int, str]) -> list[Eviden
 
 def _evidence(finding: Finding, result: CheckResult, places: Mapping[int, str]) -> Evidence:
     numbers = [finding.value, *(finding.interval or ())]
-    unit = unit_of(finding.metric, [*numbers, finding.limit, finding.null])
+    unit = finding.unit
     decimals = telling_decimals(unit, numbers, finding.limit)
     return Evidence(
         finding=finding,
@@ -201,7 +201,7 @@ def _evidence(finding: Finding, result: CheckResult, places: Mapping[int, str]) 
         value=with_interval(finding.value, finding.interval, unit, decimals=decimals),
         limit=write(finding.limit, unit, decimals=decimals),
         null=write(finding.null, unit),
-        strip=strip(finding, unit),
+        strip=strip(finding),
     )
 
 

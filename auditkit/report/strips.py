@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from auditkit.report.numerals import write
-from auditkit.results import Finding, Unit
+from auditkit.results import Finding
 
 WIDTH, PAD = 200.0, 10.0  # of the drawing, in its own units
 
@@ -22,7 +22,7 @@ class Strip:
     spoken: str
 
 
-def strip(finding: Finding, unit: Unit) -> Strip | None:
+def strip(finding: Finding) -> Strip | None:
     """The places of a finding's numbers; None for a value that is undefined or stands alone."""
     beside = (finding.limit, finding.null, *(finding.interval or ()))
     apart = any(math.isfinite(one) and one != finding.value for one in beside)
@@ -44,7 +44,7 @@ def strip(finding: Finding, unit: Unit) -> Strip | None:
         zero=place(0.0) if least < 0 < most else None,
         limit=place(finding.limit) if math.isfinite(finding.limit) else None,
         null=place(finding.null) if math.isfinite(finding.null) else None,
-        spoken=_spoken(finding, interval, unit),
+        spoken=_spoken(finding, interval),
     )
 
 
@@ -60,7 +60,8 @@ def _range(marks: list[float]) -> tuple[float, float]:
     return (least if least == 0 else least - spare), (most if most == 0 else most + spare)
 
 
-def _spoken(finding: Finding, interval: tuple[float, float], unit: Unit) -> str:
+def _spoken(finding: Finding, interval: tuple[float, float]) -> str:
+    unit = finding.unit
     parts = [f"value {write(finding.value, unit)}"]
     if finding.interval:
         parts.append(f"interval {write(interval[0], unit)} to {write(interval[1], unit)}")

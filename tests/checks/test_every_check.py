@@ -1,7 +1,8 @@
 """Each check has a case in which it fires, one in which it stays silent, one it has no say in."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +21,7 @@ class Cases(NamedTuple):
     fires: Callable[[], Subject]
     silent: Callable[[], Subject]
     no_say: Callable[[], Subject] | None
-    limits: dict[str, Any] = {}
+    limits: Mapping[str, Any] = MappingProxyType({})
 
 
 def scored(*, skew: float = 0.0, n: int = 4000) -> pd.DataFrame:
@@ -77,9 +78,7 @@ FALSE_ALARMS = {"a": (900, 100, 100, 900), "b": (900, 500, 100, 500)}
 EVEN = {"a": (900, 100, 100, 900), "b": (890, 105, 110, 895)}
 
 CASES = {
-    "performance": Cases(
-        lambda: subject(noise()), lambda: subject(gap_of(0.0)), None
-    ),
+    "performance": Cases(lambda: subject(noise()), lambda: subject(gap_of(0.0)), None),
     "simpler-model": Cases(
         lambda: learnable(blind=True),
         lambda: learnable(blind=False),
@@ -90,9 +89,7 @@ CASES = {
         lambda: subject(scored(), prediction=None, score="score"),
         lambda: subject(gap_of(0.0)),
     ),
-    "demographic-parity": Cases(
-        lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody
-    ),
+    "demographic-parity": Cases(lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody),
     "equal-opportunity": Cases(
         lambda: subject(counted(**LOST_POSITIVES)), lambda: subject(counted(**EVEN)), nobody
     ),
@@ -109,7 +106,10 @@ CASES = {
     "group-results": Cases(lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody),
     "group-sizes": Cases(lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody),
     "missing-values": Cases(
-        lambda: with_missing(0.4), lambda: with_missing(0.0), lambda: subject(gap_of(0.0))
+        lambda: with_missing(0.4),
+        lambda: with_missing(0.0),
+        lambda: subject(gap_of(0.0)),
+        {"max_difference": 0.1},
     ),
     "label-balance": Cases(
         lambda: subject(counted(a=(900, 0, 0, 100), b=(100, 0, 0, 900))),

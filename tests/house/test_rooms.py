@@ -119,7 +119,9 @@ def test_nothing_unpickles_or_evaluates():
             if not isinstance(node, ast.Call):
                 continue
             called = ast.unparse(node.func)
-            assert called not in ("eval", "exec", "torch.load", "pd.read_pickle"), f"{name}: {called}"
+            assert called not in ("eval", "exec", "torch.load", "pd.read_pickle"), (
+                f"{name}: {called}"
+            )
             assert called != "np.load", f"{name}: np.load"
 
 

@@ -132,7 +132,9 @@ def test_weights_come_from_safetensors(tmp_path):
 
 def test_features_are_taken_in_the_order_given():
     swapped = load("one_logit", features=("b", "a")).outputs(FRAME).scores
-    assert swapped == pytest.approx(load("one_logit", preprocess="as_tensors").outputs(FRAME).scores)
+    assert swapped == pytest.approx(
+        load("one_logit", preprocess="as_tensors").outputs(FRAME).scores
+    )
     assert swapped != pytest.approx(load("one_logit").outputs(FRAME).scores)
 
 
@@ -181,9 +183,9 @@ def test_a_name_that_cannot_be_imported_is_refused(name):
 
 
 def test_text_and_missing_values_point_to_preprocess():
-    with pytest.raises(DataError, match="'c' holds text.*--preprocess"):
+    with pytest.raises(DataError, match=r"'c' holds text.*--preprocess"):
         load("one_logit", features=("a", "c")).outputs(FRAME)
-    with pytest.raises(DataError, match="'a' has missing values.*--preprocess"):
+    with pytest.raises(DataError, match=r"'a' has missing values.*--preprocess"):
         load("one_logit").outputs(FRAME.assign(a=[1.0, None, 2.0]))
 
 
@@ -192,7 +194,7 @@ def test_wrong_shapes_are_told_with_what_was_given():
         load("one_logit", features=("a",)).outputs(FRAME)
     with pytest.raises(ModelError, match="3 rows"):
         load("one_logit", preprocess="too_short").outputs(FRAME)
-    with pytest.raises(ModelError, match="KeyError.*no such column"):
+    with pytest.raises(ModelError, match=r"KeyError.*no such column"):
         load("one_logit", preprocess="stumbles").outputs(FRAME)
 
 

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from auditkit.report.numerals import prose, roughly, telling_decimals, unit_of, with_interval, write
+from auditkit.report.numerals import prose, roughly, telling_decimals, with_interval, write
 from auditkit.results import Unit
 
 NBSP = "\u00a0"
@@ -48,25 +48,10 @@ def test_a_guessed_number_of_rows_has_two_figures():
     assert roughly(97) == "97"
 
 
-@pytest.mark.parametrize(
-    ("metric", "numbers", "unit"),
-    [
-        ("selection rate difference", [0.18, 0.1], Unit.SHARE),
-        ("selection_rate", [0.18, math.nan], Unit.SHARE),
-        ("accuracy", [0.85], Unit.SHARE),
-        ("duplicated rows share", [0.01], Unit.SHARE),
-        ("selection rate ratio", [0.3], Unit.NUMBER),
-        ("log loss difference", [0.02], Unit.NUMBER),
-        ("learning rate", [0.001], Unit.NUMBER),
-        ("AUC", [0.9], Unit.NUMBER),
-        ("expected calibration error", [0.01], Unit.SHARE),
-        ("lead of logistic regression", [-0.01], Unit.SHARE),
-        ("training time in seconds", [0.5], Unit.NUMBER),
-        ("accuracy", [85.0], Unit.NUMBER),
-    ],
-)
-def test_a_metric_is_written_as_a_share_only_where_it_is_one(metric, numbers, unit):
-    assert unit_of(metric, numbers) is unit
+def test_a_difference_of_shares_is_written_in_points():
+    text = with_interval(0.1809, (0.1719, 0.19), Unit.POINTS).replace(NBSP, " ")
+    assert text == "18.1 points (17.2 to 19.0)"
+    assert write(-0.001, Unit.POINTS).replace(NBSP, " ") == "−0.1 points"
 
 
 def test_a_value_beside_its_limit_gets_the_decimals_that_tell_them_apart():
