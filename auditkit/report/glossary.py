@@ -59,7 +59,7 @@ ENTRIES = (
     Entry(
         "Equal opportunity",
         r"equal opportunity|equal-opportunity",
-        "Among rows that deserve the favoured decision, each group gets it equally often.",
+        "Among rows with the positive outcome, it is predicted equally often in each group.",
     ),
     Entry(
         "Equalized odds",
