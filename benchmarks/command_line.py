@@ -81,11 +81,10 @@ def help_ratio() -> None:
             theirs.append(cpu_seconds([sys.executable, str(bare), "--help"]))
     ours, theirs = ours[1:], theirs[1:]  # the first pair warms the file cache
     ratios = [a / b for a, b in zip(ours, theirs, strict=True)]
+    middle, least, most = statistics.median(ratios), min(ratios), max(ratios)
     print(f"auditkit --help   {statistics.median(ours):.3f} s CPU (median of {PAIRS})")
     print(f"bare typer app    {statistics.median(theirs):.3f} s CPU")
-    print(
-        f"ratio             {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
-    )
+    print(f"ratio             {middle:.2f} ({least:.2f} to {most:.2f})")
 
 
 def report_seconds(checkpoint: str) -> None:

@@ -87,7 +87,8 @@ class Cost:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Seconds and what they were spent on."""
-        training = subject.required_card.training
+        card = subject.required_card
+        training = card.training
         seconds = exactly(training.seconds, n=training.train_rows, method="wall time, one training")
         yield finding(
             f"Training took {training.seconds:.0f} seconds on {training.hardware}, for "
@@ -108,7 +109,10 @@ class Cost:
             "parameters": training.parameters,
             "epochs trained": len(training.history),
             "epoch kept": training.best_epoch,
-            **{name.replace("_", " "): value for name, value in training.recipe.items()},
+            **{
+                name.replace("_", " "): value
+                for name, value in (*training.recipe.items(), *card.options.items())
+            },
         }
         frame = pd.DataFrame({"what": list(facts), "value": [str(one) for one in facts.values()]})
         table = Table(title="Training in figures", frame=frame)
