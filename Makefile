@@ -12,12 +12,12 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 .DELETE_ON_ERROR:
 
 # An audit that fails or stays undecided (1 and 3) is a result, and no fault of make's.
-report: $(VENV)/.installed checkpoints/adult/card.json
-	@$(BIN)/auditkit report checkpoints/adult --out reports/adult; code=$$?; \
+report: $(VENV)/.installed checkpoints/fnn-adult/card.json
+	@$(BIN)/auditkit report checkpoints/fnn-adult --out reports/fnn-adult; code=$$?; \
 	case $$code in 0|1|3) ;; *) exit $$code;; esac
 
-checkpoints/adult/card.json: | $(VENV)/.installed
-	$(BIN)/auditkit train fnn --data adult --out checkpoints/adult
+checkpoints/fnn-adult/card.json: | $(VENV)/.installed
+	$(BIN)/auditkit train fnn --data adult --out checkpoints/fnn-adult
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal

@@ -109,9 +109,10 @@ class SimplerModel:
         for one in simple:
             behind = classification.accuracy_difference(y, one.predictions, subject.predictions)
             ahead = "more" if behind.value >= 0 else "fewer"
+            right = classification.accuracy(y, one.predictions)
             yield finding(
-                f"A {one.name} gets {points(abs(behind.value))} {ahead} of the rows right than the "
-                f"model ({percent(classification.accuracy(y, one.predictions).value)}).",
+                f"{one.name.capitalize()} is right for {percent(right.value)} of the rows: "
+                f"{points(abs(behind.value))} {ahead} than the model.",
                 behind,
                 metric=f"lead of {one.name}",
                 unit=Unit.POINTS,
@@ -119,7 +120,7 @@ class SimplerModel:
                 limit=self.max_loss,
                 null=0.0,
                 where={"fitted on": one.how},
-                remedy=f"Use the {one.name}: it is simpler and more often right on these rows.",
+                remedy=f"Use {one.name}: it is simpler and more often right on these rows.",
                 rows_needed=partial(settled_at, behind, self.max_loss),
             )
         known = None if subject.train is None else subject.train_labels
