@@ -240,10 +240,15 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _note("auditkit: interrupted; nothing was written")
         return INTERRUPTED
+    except SystemExit:
+        _note("auditkit: code that was imported ended the program; nothing was audited")
+        return BUG
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return PASSED
     except Exception as error:
+        if isinstance(error, OSError) and error.filename is not None:
+            return _refuse(f"cannot use {str(error.filename)[:200]!r}: {error.strerror}; check it")
         traceback.print_exc()
         _note(f"auditkit: a fault of auditkit's own ({type(error).__name__}): please report it")
         return BUG

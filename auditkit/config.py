@@ -8,6 +8,7 @@ from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from auditkit.errors import ConfigError, suggestion
+from auditkit.ranges import SHARE, ranged, require_ranges
 
 TABLES = ("checks", "runtime")
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
@@ -33,13 +34,16 @@ class AuditConfig:
     score: str | None = None
     sensitive: tuple[str, ...] = ()
     features: tuple[str, ...] = ()
-    threshold: float = 0.5
+    threshold: float = ranged(0.5, *SHARE)
     title: str | None = None
     out: str | None = None
     device: str = "auto"
     seed: int = 0
     batch_size: int = 4096
     checks: Mapping[str, Mapping[str, Any]] = field(default_factory=lambda: MappingProxyType({}))
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "the configuration")
 
     def overridden(self, **given: Any) -> Self:
         """The same, with every option that was given on the command line in place of the file's."""
@@ -51,15 +55,15 @@ def read_config(path: Path | str) -> AuditConfig:
     """The configuration in a TOML file. Raises ConfigError for anything it does not know."""
     path = Path(path)
     try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+        raw = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ConfigError(f"no file {path}: check the path after --config") from None
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"{path} is not UTF-8: save it as UTF-8") from error
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path} is not TOML: {error}") from error
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"cannot read {path}: {error}; check the path") from error
     runtime = _table(raw, "runtime", path)
     keys = {key: value for key, value in raw.items() if key not in TABLES}
     checks = _table(raw, "checks", path)
@@ -78,7 +82,9 @@ def built(check: type[Any], name: str, limits: Mapping[str, Any]) -> Any:
     Raises ConfigError for a field it does not have or a value of another type.
     """
     known = [one.name for one in fields(check)]
-    return check(**_known(limits, known, check, name))
+    made = check(**_known(limits, known, check, name))
+    require_ranges(made, name)
+    return made
 
 
 def _table(raw: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
@@ -95,6 +101,8 @@ def _known(raw: Mapping[str, Any], names: Any, owner: type[Any], where: str) -> 
         name = key.replace("-", "_")
         if name not in names:
             raise ConfigError(f"unknown key {key!r} in {where}; {suggestion(key, names)}")
+        if name in values:
+            raise ConfigError(f"{key!r} in {where} is set twice: with a dash and an underscore")
         values[name] = _typed(value, hints[name], f"{key!r} in {where}")
     return values
 
@@ -113,6 +121,8 @@ def _typed(value: Any, hint: Any, what: str) -> Any:
         raise ConfigError(f"{what} is {value!r}; give a list of texts")
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if isinstance(value, str) and "\0" in value:
+        raise ConfigError(f"{what} holds a NUL character: remove it")
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise ConfigError(f"{what} is {value!r}; give {WORDS[kind]}")
     return value

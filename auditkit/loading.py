@@ -28,8 +28,6 @@ def load_subject(config: AuditConfig) -> Subject:
     it names cannot be read.
     """
     runtime = Runtime(device=config.device, seed=config.seed, batch_size=config.batch_size)
-    if not 0 <= config.threshold <= 1:
-        raise UsageError(f"threshold is {config.threshold}: it lies between 0 and 1")
     if config.predictions:
         return _of_predictions(config, runtime)
     if not config.model:
@@ -107,7 +105,9 @@ def train_checkpoint(
 
 
 def is_file(data: str) -> bool:
-    """Whether a --data value means a file rather than a name in the catalogue."""
+    """Whether a --data value means a file; a name of the catalogue never does."""
+    if data in catalogue.CATALOGUE:
+        return False
     return "." in Path(data).name or "/" in data or Path(data).exists()
 
 
@@ -119,12 +119,7 @@ def _of_checkpoint(config: AuditConfig, runtime: Runtime) -> Subject:
     checkpoint = load(folder)
     card = checkpoint.card
     _refuse(config, "weights", "preprocess", "features", "prediction", "score", what="a checkpoint")
-    for name, given, own in (
-        ("target", config.target, card.schema.target.name),
-        ("positive", config.positive, card.schema.positive),
-    ):
-        if given and given != own:
-            raise UsageError(f"--{name} {given!r}: this checkpoint was trained with {own!r}")
+    _refuse_other(config, card.schema, "this checkpoint was trained with")
     table, train = _rows_of(card, config)
     return Subject(
         predictor=CheckpointModel(
@@ -146,7 +141,7 @@ def _rows_of(card: Card, config: AuditConfig) -> tuple[Table, Table | None]:
             f"this checkpoint was trained on the file {source.name}: give it, or other rows, with "
             "--data FILE"
         )
-    data = config.data or source.name
+    data = config.data or source.name  # without --data the source is the catalogue's
     if is_file(data):
         frame, checksum = read_table(data)
         table = Table(frame=frame, schema=card.schema, name=Path(data).name, sha256=checksum)
@@ -190,6 +185,10 @@ def _of_predictions(config: AuditConfig, runtime: Runtime) -> Subject:
     answers = tuple(name for name in (config.prediction, config.score) if name)
     for name in (_target(config), *answers):
         require_column(frame, name, path)
+    for name in answers:
+        role = _role(config, name)
+        if role:
+            raise UsageError(f"column {name!r} cannot be both the model's answer and {role}")
     schema = infer_schema(
         frame,
         target=_target(config),
@@ -217,6 +216,13 @@ def _of_predictions(config: AuditConfig, runtime: Runtime) -> Subject:
     )
 
 
+def _role(config: AuditConfig, name: str) -> str:
+    """What else a column of answers was said to be."""
+    roles = {"the target": (config.target,), "sensitive": config.sensitive}
+    roles["a feature"] = config.features
+    return next((role for role, names in roles.items() if name in names), "")
+
+
 def _audited_rows(config: AuditConfig) -> Table:
     if config.data is None:
         raise UsageError("which rows? name a file or a data set with --data")
@@ -225,9 +231,8 @@ def _audited_rows(config: AuditConfig) -> Table:
             config.data, config.target, config.positive, config.sensitive, config.features
         )
     table = catalogue.load(config.data)
-    if config.target and config.target != table.schema.target.name:
-        raise UsageError(f"the target of {config.data} is {table.schema.target.name!r}")
     schema = table.schema
+    _refuse_other(config, schema, f"{config.data} has")
     chosen = config.features or tuple(
         name for name in schema.feature_names if name not in schema.sensitive_names
     )
@@ -283,6 +288,15 @@ def _target(config: AuditConfig) -> str:
     if config.target is None:
         raise UsageError("which column is the target? name it with --target")
     return config.target
+
+
+def _refuse_other(config: AuditConfig, schema: Schema, whose: str) -> None:
+    """Raise UsageError where target or positive is given and is not the schema's own."""
+    own = {"target": schema.target.name, "positive": schema.positive}
+    for name, value in own.items():
+        given = getattr(config, name)
+        if given is not None and given != value:
+            raise UsageError(f"--{name} is {given!r}, but {whose} {value!r}: leave it out")
 
 
 def _refuse(config: AuditConfig, *names: str, what: str) -> None:

@@ -32,7 +32,7 @@ UNMEASURED = (
     ),
     (
         "Subgroups nobody named",
-        "Only the sensitive columns that were named, and their intersections, were looked at.",
+        "Only sensitive columns that are named, and their intersections, are looked at.",
     ),
     (
         "Multiplicity across findings",
@@ -122,12 +122,14 @@ def _run(name: str, check: Check | str, subject: Subject) -> CheckResult:
             seconds=time.perf_counter() - clock,
         )
     findings = tuple(one for one in found if isinstance(one, Finding))
+    status = _status(findings)
+    unsaid = status is Status.NOT_APPLICABLE
     return CheckResult(
         **facts,
-        status=_status(findings),
+        status=status,
         findings=findings,
         sections=tuple(one for one in found if isinstance(one, Section)),
-        reason=next((one.reason for one in findings if one.reason), ""),
+        reason=next((one.reason for one in findings if one.reason and unsaid), ""),
         seconds=time.perf_counter() - clock,
     )
 

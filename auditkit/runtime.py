@@ -10,6 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from auditkit.errors import UsageError
+from auditkit.ranges import MOST, ranged, require_ranges
 
 T = TypeVar("T")
 Tick = Callable[[], None]
@@ -24,8 +25,11 @@ class Runtime:
     """
 
     device: str = "auto"
-    seed: int = 0
-    batch_size: int = 4096
+    seed: int = ranged(0, 0, MOST)
+    batch_size: int = ranged(4096, 1)
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "the run's settings")
 
     def rng(self, name: str) -> np.random.Generator:
         """A generator for one named purpose: adding another changes none of its numbers."""

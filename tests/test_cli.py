@@ -371,6 +371,17 @@ def test_an_output_folder_that_cannot_be_written(here, capsys):
         ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--set", "with=3"],
         ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--device", "abacus"],
         ["train", "fnn", "--data", "diabetes", "--out", "x"],
+        ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--seed", "-1"],
+        ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--learning-rate", "1e30"],
+        ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--set", "width=0"],
+        ["train", "fnn", "--data", "breast-cancer", "--out", "x" * 300],
+        ["report", "x" * 300],
+        ["report", "--predictions", "x" * 300, *ASK],
+        ["report", "--predictions", "**.csv", *ASK],
+        ["report", "--predictions", "people.csv", *ASK, "--seed", "-1"],
+        ["report", "--predictions", "people.csv", *ASK, "--sensitive", "prediction"],
+        ["report", "--predictions", "people.csv", *ASK, "--prediction", "hired"],
+        ["report", "--predictions", "people.csv", *ASK, "--features", "prediction"],
         ["data", "show", "adlt"],
         ["data", "fetch", "adlt"],
         ["nonsense"],
@@ -380,6 +391,30 @@ def test_an_output_folder_that_cannot_be_written(here, capsys):
 def test_wrong_use_is_one_line(here, capsys, arguments):
     write(people())
     refused(capsys, *arguments)
+
+
+def test_code_that_ends_the_program_never_ends_it_with_success(here, capsys):
+    Path("quits.py").write_text("import sys\nsys.exit(0)\n")
+    command = ["report", "--model", "quits:make", "--data", write(people()), "--target", "hired"]
+    assert "SystemExit" in refused(capsys, *command)
+
+
+def test_a_folder_called_like_a_data_set_is_not_mistaken_for_it(checkpoint):
+    Path("breast-cancer").mkdir()
+    assert cli.run(["report", "tumours"]) in (0, 1, 3)
+
+
+def test_another_positive_value_than_the_catalogues_is_refused(here, capsys):
+    Path("mine_too.py").write_text(FACTORY)
+    command = ["report", "--model", "mine_too:make", "--data", "breast-cancer"]
+    assert "--positive" in refused(capsys, *command, "--positive", "benign")
+
+
+def test_names_too_long_to_be_shown_are_refused(here, capsys):
+    long = people().assign(gender=lambda f: f["gender"].replace("A", "x" * 5000))
+    assert "shorten" in refused(capsys, "report", "--predictions", write(long), *ASK)
+    wide = people().rename(columns={"noise": "x" * 5000})
+    assert "shorten" in refused(capsys, "report", "--predictions", write(wide), *ASK)
 
 
 def test_help_and_version(capsys):

@@ -2,7 +2,7 @@ import pytest
 
 from auditkit.checks.fairness import DemographicParity
 from auditkit.config import AuditConfig, built, read_config
-from auditkit.errors import ConfigError
+from auditkit.errors import ConfigError, UsageError
 from auditkit.models.fnn import FNNOptions
 
 
@@ -54,10 +54,14 @@ def test_seed_zero_on_the_command_line_overrides_the_file():
         ("[checks]\nperformance = 3", r"write \[performance\]"),
         ("model = ", "not TOML"),
         ("a = 'x\n", "not TOML"),
+        ("threshold = 2", "between 0 and 1"),
+        ("threshold = nan", "between 0 and 1"),
+        ("[runtime]\nbatch-size = 1\nbatch_size = 2", "set twice"),
+        ('model = "a\\u0000b"', "NUL"),
     ],
 )
 def test_what_it_does_not_know_is_refused(tmp_path, text, said):
-    with pytest.raises(ConfigError, match=said):
+    with pytest.raises(UsageError, match=said):
         read(tmp_path, text)
 
 
@@ -76,6 +80,21 @@ def test_a_check_takes_its_limits_by_name():
         built(DemographicParity, "[checks.demographic-parity]", {"max_diference": 0.1})
     with pytest.raises(ConfigError, match="give a whole number"):
         built(DemographicParity, "[checks.demographic-parity]", {"draws": 10.5})
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"max_difference": v} for v in (-1, 2.0, float("nan"), float("inf"))]
+    + [{"draws": 0}, {"min_group_size": -5}],
+    ids=str,
+)
+def test_a_limit_out_of_its_range_is_refused(limits):
+    with pytest.raises(UsageError, match="must be"):
+        built(DemographicParity, "[checks.demographic-parity]", limits)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path):
+    assert read(tmp_path, 'model = "x"', "utf-8-sig").model == "x"
 
 
 def test_a_choice_is_one_of_its_words():

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from auditkit.checks.base import CHECKS
@@ -134,3 +135,51 @@ def test_what_was_audited_is_on_record():
 
 def _timeless(report: AuditReport) -> tuple[CheckResult, ...]:
     return tuple(replace(one, seconds=0.0) for one in report.results)
+
+
+@pytest.mark.parametrize(
+    "features",
+    [("merit",), ("branch",), ("merit", "branch"), ("empty",), ("empty", "branch"), ()],
+    ids=" ".join,
+)
+@pytest.mark.parametrize("known", [True, False], ids=["training rows known", "unknown"])
+def test_no_check_breaks_whatever_kinds_of_features_there_are(features, known):
+    frame = gap_of(0.1, n=300).assign(empty=np.nan)
+    train = gap_of(0.1, n=300, seed=1).assign(empty=np.nan) if known else None
+    report = run_checks(subject(frame, features=features, train=train))
+    assert [one.reason for one in report.results if one.status is Status.BROKEN] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["n", "low", "high", "value", "reason", "rows", "share", "tp", "group", "accuracy"]
+)
+def test_a_sensitive_column_may_be_called_like_one_of_our_own(name):
+    frame = gap_of(0.1, n=400).rename(columns={"group": name})
+    report = run_checks(subject(frame, sensitive=(name,)))
+    assert [one.reason for one in report.results if one.status is Status.BROKEN] == []
+    assert by_name(report)["demographic-parity"].findings[0].where["column"] == name
+
+
+def test_no_check_breaks_on_rows_that_are_all_alike():
+    for cells in [(5, 0, 0, 0), (0, 0, 0, 5), (0, 5, 0, 0), (0, 0, 5, 0), (1, 0, 0, 1)]:
+        report = run_checks(subject(counted(a=cells, b=cells)))
+        assert [one.reason for one in report.results if one.status is Status.BROKEN] == []
+        said = " ".join(one.message for one in report.findings)
+        assert "nan" not in said
+        assert "undefined worse" not in said
+
+
+def test_equal_groups_are_said_to_be_equal():
+    report = run_checks(subject(counted(a=(40, 10, 10, 40), b=(40, 10, 10, 40))))
+    said = by_name(report)["demographic-parity"].findings[0].message
+    assert said.startswith("By group, the selection rate is the same in all groups (50.0 %)")
+    rule = by_name(report)["four-fifths"].findings[0]
+    assert rule.message.startswith("By group, a is selected 100.0 % as often as b")
+
+
+def test_sentence_and_evidence_name_the_same_groups():
+    made = counted(a=(0, 0, 50, 50), b=(0, 0, 50, 50), c=(10, 10, 40, 40), d=(40, 40, 10, 10))
+    for name in ("demographic-parity", "four-fifths"):
+        for one in by_name(run_checks(subject(made)))[name].findings:
+            assert one.where["highest"] == "d"
+            assert f"{one.where['lowest']}" in one.message

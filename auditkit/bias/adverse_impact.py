@@ -46,7 +46,9 @@ def four_fifths(counts: pd.DataFrame) -> FourFifths:
     if not any(hits):
         return _undefined("nobody was selected: 0 / 0 is no ratio")
     rates = [Fraction(a, b) for a, b in zip(hits, n, strict=True)]
-    low, high = rates.index(min(rates)), rates.index(max(rates))
+    low = rates.index(min(rates))
+    # Where all rates are equal the pair is still two groups.
+    high = max((i for i in range(len(rates)) if i != low), key=rates.__getitem__)
     ratio = rates[low] / rates[high]
     table = [[hits[i], n[i] - hits[i]] for i in (low, high)]
     return FourFifths(
@@ -54,8 +56,8 @@ def four_fifths(counts: pd.DataFrame) -> FourFifths:
         ratio=ratio,
         lowest=labels[low],
         highest=labels[high],
-        p_value=float(fisher_exact(table).pvalue) if low != high else 1.0,
-        n=n[low] + n[high] if low != high else n[low],
+        p_value=float(fisher_exact(table).pvalue),
+        n=n[low] + n[high],
     )
 
 

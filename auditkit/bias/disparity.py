@@ -66,6 +66,15 @@ class Disparity:
     critical: float
     min_group_size: int
 
+    def surest(self) -> tuple[str, str, float]:
+        """The pair whose difference is proven widest: higher group, lower group, lower limit.
+
+        It gives the interval its lower end and need not be the pair that is furthest apart.
+        """
+        place = int(np.argmax(self.pairs["low"]))
+        first, second, low = (self.pairs[one].iloc[place] for one in ("first", "second", "low"))
+        return str(first), str(second), float(low)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Worst:
@@ -205,7 +214,8 @@ def _contests(
         n = contest.rate.parts(counts)[1]
         for place in np.flatnonzero(n < min_group_size):
             left_out.setdefault(label(groups[place]), []).append(
-                f"{_words(contest.name)} rests on {n[place]:,} rows, fewer than {min_group_size:,}"
+                f"{_words(contest.name)} rests on {n[place]:,} row{'s' * (n[place] != 1)}, fewer "
+                f"than {min_group_size:,}"
             )
     return contests, {group: "; ".join(reasons) for group, reasons in left_out.items()}
 

@@ -61,6 +61,7 @@ class Pairs:
     value: Floats
     low: Floats
     high: Floats
+    gap: Floats  # first - second, whatever is compared
 
 
 def compare(contest: Contest, comparison: Comparison, critical: float) -> Pairs:
@@ -74,7 +75,8 @@ def compare(contest: Contest, comparison: Comparison, critical: float) -> Pairs:
         value, (low, high) = a[0] - b[0], difference_of(*a, *b)
     else:
         value, (low, high) = share(b[0], a[0]), ratio_of(*b, *a)
-    return Pairs(first=first, second=second, value=value, low=low, high=high)
+    gap = rate[first] - rate[second]
+    return Pairs(first=first, second=second, value=value, low=low, high=high, gap=gap)
 
 
 def extreme(pairs: Pairs, comparison: Comparison) -> tuple[int, float, float]:
@@ -88,7 +90,10 @@ def extreme(pairs: Pairs, comparison: Comparison) -> tuple[int, float, float]:
         return int(np.argmax(pairs.value)), float(low.max()), float(high.max())
     with np.errstate(divide="ignore"):
         low, high = np.minimum(pairs.low, 1 / pairs.high), np.minimum(pairs.high, 1)
-    return int(np.nanargmin(pairs.value)), float(low.min()), float(high.min())
+    # Every ratio to a rate of 0 is 0: of equal ratios the pair furthest apart is named.
+    smallest = np.flatnonzero(pairs.value == np.nanmin(pairs.value))
+    place = smallest[np.argmax(pairs.gap[smallest])]
+    return int(place), float(low.min()), float(high.min())
 
 
 def frame_of(contest: Contest, pairs: Pairs) -> pd.DataFrame:

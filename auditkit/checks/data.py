@@ -1,7 +1,7 @@
 """Are the rows fit to judge a model by, and whom do they leave out?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -12,6 +12,7 @@ from auditkit.bias.groups import group_counts, label, rate_estimates
 from auditkit.checks.base import CHECKS, at_most, exactly, finding, percent, points
 from auditkit.data.profile import incomplete, seen_before
 from auditkit.errors import NotApplicable
+from auditkit.ranges import SHARE, ranged
 from auditkit.results import Bars, Finding, Intervals, Section, Topic, Unit
 from auditkit.statistics.estimate import Estimate
 from auditkit.subject import Subject
@@ -26,7 +27,7 @@ class GroupSizes:
     title: ClassVar[str] = "Group sizes"
     topic: ClassVar[Topic] = Topic.DATA
 
-    few: int = 100
+    few: int = ranged(100, 0)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """The smallest group of each sensitive column."""
@@ -46,9 +47,11 @@ class GroupSizes:
                 unit=Unit.COUNT,
                 where={"column": column, "group": names[smallest]},
             )
-            frame = pd.DataFrame({column: names, "rows": sizes.to_numpy()})
+            frame = pd.DataFrame({"group": names, "rows": sizes.to_numpy()})
             views.append(
-                Bars(title=f"Rows by {column}", frame=frame, x=column, y=("rows",), unit=Unit.COUNT)
+                Bars(
+                    title=f"Rows by {column}", frame=frame, x="group", y=("rows",), unit=Unit.COUNT
+                )
             )
         yield Section(
             title="Who is in the rows",
@@ -68,8 +71,8 @@ class _ShareByGroup:
     text: ClassVar[str]
     remedy: ClassVar[str] = ""
 
-    max_difference: float | None = None
-    min_group_size: int = 10
+    max_difference: float | None = ranged(None, *SHARE)
+    min_group_size: int = ranged(10, 1)
 
     def marked(self, subject: Subject) -> np.ndarray:
         """1 for the rows that count, (n,)."""
@@ -86,12 +89,12 @@ class _ShareByGroup:
             counts = group_counts(marked, marked, subject.memberships[column])
             yield self._gap(subject, column, counts)
             frame = rate_estimates(counts, "selection_rate").reset_index(drop=True)
-            frame.insert(0, column, [label(group) for group in counts.index])
+            frame.insert(0, "group", [label(group) for group in counts.index])
             views.append(
                 Intervals(
                     title=f"{self.share.capitalize()} by {column}",
                     frame=frame.rename(columns={"value": "share"}),
-                    label=column,
+                    label="group",
                     value="share",
                     low="low",
                     high="high",
@@ -109,10 +112,12 @@ class _ShareByGroup:
             min_group_size=self.min_group_size,
         )
         limit = self.max_difference
+        # The share is counted as a selection rate; nobody was selected here.
+        reason = gap.estimate.reason.replace("selection rate", self.share)
         return finding(
             f"By {column}, the {self.share} differs by {points(gap.estimate.value)} between "
             f"{gap.lowest} and {gap.highest}; chance alone would give {points(gap.null.mean)}.",
-            gap.estimate,
+            replace(gap.estimate, reason=reason),
             metric=f"gap in the {self.share}",
             unit=Unit.POINTS,
             status=at_most(gap.estimate, limit),
@@ -175,7 +180,7 @@ class Duplicates:
     title: ClassVar[str] = "Duplicates across the split"
     topic: ClassVar[Topic] = Topic.DATA
 
-    max_share: float = 0.01
+    max_share: float = ranged(0.01, *SHARE)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """The share of audited rows that stand in the training rows too."""

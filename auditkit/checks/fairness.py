@@ -11,10 +11,12 @@ import pandas as pd
 from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, four_fifths, rows_needed
 from auditkit.bias.groups import CELLS, RATES, label, rate_estimates, rates
 from auditkit.checks.base import CHECKS, at_least, at_most, finding, percent, points
+from auditkit.ranges import SHARE, ranged
 from auditkit.results import Finding, Intervals, Section, Table, Topic, Unit
 from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.subject import Subject
 
+GROUP = "group"  # the column of every picture; the user's own name stands in its title
 MEANINGS = {
     "selection_rate": "the share of a group that is predicted to have the positive outcome",
     "true_positive_rate": "of those with the positive outcome, the share for whom it is predicted",
@@ -37,9 +39,9 @@ class GroupGap:
     rule: ClassVar[str]
     title: ClassVar[str]
 
-    max_difference: float | None = 0.1
-    min_group_size: int = 10
-    draws: int = 1000
+    max_difference: float | None = ranged(0.1, *SHARE)
+    min_group_size: int = ranged(10, 1)
+    draws: int = ranged(1000, 100, 1_000_000)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding for the difference and one for the ratio, by column; the rates as pictures."""
@@ -174,9 +176,9 @@ class FourFifthsRule:
     title: ClassVar[str] = "Four-fifths rule"
     topic: ClassVar[Topic] = Topic.HARM
 
-    min_ratio: float = 0.8
-    min_group_size: int = 10
-    draws: int = 1000
+    min_ratio: float = ranged(0.8, *SHARE)
+    min_group_size: int = ranged(10, 1)
+    draws: int = ranged(1000, 100, 1_000_000)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding for each sensitive column."""
@@ -217,7 +219,7 @@ class GroupResults:
     title: ClassVar[str] = "Results by group"
     topic: ClassVar[Topic] = Topic.HARM
 
-    min_group_size: int = 10
+    min_group_size: int = ranged(10, 1)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A table for each sensitive column and one for the intersections."""
@@ -226,7 +228,8 @@ class GroupResults:
         crossed = subject.counts_of(names)
         if len(names) > 1:
             tables.append(_rates_table(crossed, " × ".join(names)))
-        yield self._worst_served(crossed, names)
+        if len(crossed) > 1:
+            yield self._worst_served(crossed, names)
         yield Section(
             title="Every rate of every group",
             text="tp, fp, fn and tn count true and false positives and negatives; everything on "
@@ -267,11 +270,11 @@ def _picture(counts: pd.DataFrame, column: str, rate: str) -> Intervals:
     hits, n = RATES[rate].parts(counts)
     overall = float(hits.sum() / n.sum()) if n.sum() else float("nan")
     frame = frame.reset_index(drop=True)
-    frame.insert(0, column, [label(group) for group in counts.index])
+    frame.insert(0, GROUP, [label(group) for group in counts.index])
     return Intervals(
         title=f"{_words(rate).capitalize()} by {column}",
         frame=frame.rename(columns={"value": _words(rate)}),
-        label=column,
+        label=GROUP,
         value=_words(rate),
         low="low",
         high="high",
@@ -284,7 +287,7 @@ def _rates_table(counts: pd.DataFrame, column: str) -> Table:
     frame = rates(counts)
     frame.columns = pd.Index([_words(name) for name in frame.columns])
     table = pd.concat([counts[list(CELLS)], frame], axis=1).reset_index(drop=True)
-    table.insert(0, column, [label(group) for group in counts.index])
+    table.insert(0, GROUP, [label(group) for group in counts.index])
     table.insert(1, "rows", counts[list(CELLS)].sum(axis=1).to_numpy())
     return Table(title=f"Rates by {column}", frame=table, shares=tuple(frame.columns))
 
@@ -302,6 +305,8 @@ def _compared(gap: Disparity, counts: pd.DataFrame, column: str) -> str:
         if several
         else "the " + _words(gap.rate)
     )
+    if gap.estimate.value == 0:
+        return f"By {column}, the {_words(gap.rate)} is the same in all groups ({low})"
     return (
         f"By {column}, {which} of {gap.lowest} ({low}) is {points(gap.estimate.value)} below that "
         f"of {gap.highest} ({high})"
@@ -311,13 +316,21 @@ def _compared(gap: Disparity, counts: pd.DataFrame, column: str) -> str:
 def _where(gap: Disparity, column: str) -> dict[str, str]:
     where = {"column": column}
     if gap.estimate.defined:
+        written = points if gap.comparison == "difference" else percent
         where |= {
             "rate": _words(gap.rate),
             "lowest": gap.lowest,
             "highest": gap.highest,
-            "chance alone, 1 in 20": percent(gap.null.upper),
+            "chance alone, 1 in 20": written(gap.null.upper),
             "permutation p": _p(gap.null.p_value),
         }
+        first, second, low = gap.surest()
+        other = {first, second} != {gap.lowest, gap.highest}
+        if gap.comparison == "difference" and low > 0 and other:
+            where["surest gap"] = (
+                f"{second} at least {points(low)} below {first}: the lower end of the interval, "
+                "though the gap seen there is smaller"
+            )
     if gap.left_out:
         where["not compared"] = "; ".join(f"{name}: {why}" for name, why in gap.left_out.items())
     return where

@@ -13,8 +13,10 @@ from auditkit.errors import NotApplicable
 from auditkit.models import baselines
 from auditkit.models.baselines import Baseline
 from auditkit.models.predictor import Ability
+from auditkit.ranges import GAP, SHARE, ranged
 from auditkit.results import Finding, Intervals, Lines, Section, Table, Topic, Unit
 from auditkit.statistics import calibration, classification
+from auditkit.statistics.estimate import Estimate
 from auditkit.subject import Subject
 
 
@@ -27,9 +29,9 @@ class Performance:
     title: ClassVar[str] = "Performance"
     topic: ClassVar[Topic] = Topic.PERFORMANCE
 
-    min_gain: float = 0.0
-    min_accuracy: float | None = None
-    min_auc: float | None = None
+    min_gain: float = ranged(0.0, *GAP)
+    min_accuracy: float | None = ranged(None, *SHARE)
+    min_auc: float | None = ranged(None, *SHARE)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Accuracy, gain over the majority guess, AUC and log loss."""
@@ -80,7 +82,7 @@ class Performance:
         )
         loss = classification.log_loss(subject.labels, subject.scores)
         share = float(subject.labels.mean())
-        base = -sum(p * math.log(p) for p in (share, 1 - share) if p > 0)
+        base = abs(sum(p * math.log(p) for p in (share, 1 - share) if p > 0))
         yield finding(
             f"The mean log loss is {loss.value:.3f} nats; always giving the base rate costs "
             f"{base:.3f}.",
@@ -100,7 +102,7 @@ class SimplerModel:
     title: ClassVar[str] = "Would a simpler model do?"
     topic: ClassVar[Topic] = Topic.PERFORMANCE
 
-    max_loss: float = 0.01
+    max_loss: float = ranged(0.01, *GAP)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Accuracy of each baseline beside the model's, compared row by row."""
@@ -152,14 +154,22 @@ class SimplerModel:
         yield Section(title="Beside simpler models", text=text, views=(view,))
 
 
+def _beside_base_rate(skill: Estimate) -> str:
+    if not skill.defined:
+        return ""
+    word = "better" if skill.value >= 0 else "worse"
+    return f", {percent(abs(skill.value))} {word} than always giving the base rate"
+
+
 def _baselines(subject: Subject) -> tuple[Baseline, ...]:
     schema, seed = subject.table.schema, subject.runtime.seed
     if not schema.features:
         raise NotApplicable("the file has no feature columns to fit a simpler model on")
     if subject.train is not None:
         train = (subject.train.frame, subject.train_labels)
-        return baselines.fitted(train, subject.frame, schema, seed=seed)
-    found = baselines.cross_fitted(subject.frame, subject.labels, schema, seed=seed)
+        found = baselines.fitted(train, subject.frame, schema, seed=seed)
+    else:
+        found = baselines.cross_fitted(subject.frame, subject.labels, schema, seed=seed)
     if not found:
         raise NotApplicable("too few rows of one label to fit a simpler model")
     return found
@@ -174,8 +184,8 @@ class Calibration:
     title: ClassVar[str] = "Calibration"
     topic: ClassVar[Topic] = Topic.PERFORMANCE
 
-    max_error: float | None = 0.05
-    bins: int = 10
+    max_error: float | None = ranged(0.05, *SHARE)
+    bins: int = ranged(10, 2, 100)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Expected calibration error, Brier score and the reliability curve."""
@@ -194,16 +204,12 @@ class Calibration:
             null=null,
             remedy="Recalibrate the scores on held-out rows (Platt or isotonic), or use the "
             "decisions without the scores.",
-            rows_needed=lambda: settled_at(error, self.max_error),
+            # Where chance explains the error, its value says nothing of how many rows would do.
+            rows_needed=lambda: settled_at(error, self.max_error) if error.value > null else None,
         )
         brier, skill = calibration.brier(y, scores), calibration.brier_skill(y, scores)
         yield finding(
-            f"The Brier score is {brier.value:.3f}, "
-            + (
-                f"{percent(skill.value)} better than always giving the base rate."
-                if skill.value >= 0
-                else f"{percent(-skill.value)} worse than always giving the base rate."
-            ),
+            f"The Brier score is {brier.value:.3f}{_beside_base_rate(skill)}.",
             brier,
             metric="Brier score",
             unit=Unit.NUMBER,

@@ -8,6 +8,7 @@ import pandas as pd
 
 from auditkit.checks.base import CHECKS, at_most, exactly, finding, percent, points, settled_at
 from auditkit.models.card import Training
+from auditkit.ranges import GAP, SHARE, ranged
 from auditkit.results import Finding, Lines, Section, Table, Topic, Unit
 from auditkit.statistics.classification import accuracy
 from auditkit.statistics.estimate import independent_difference
@@ -23,7 +24,7 @@ class Overfitting:
     title: ClassVar[str] = "Over-fitting"
     topic: ClassVar[Topic] = Topic.TRAINING
 
-    max_gap: float = 0.05
+    max_gap: float = ranged(0.05, *GAP)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """The gap in accuracy between training and audited rows, and the curves of training."""
@@ -55,7 +56,7 @@ class DeadUnits:
     title: ClassVar[str] = "Dead units"
     topic: ClassVar[Topic] = Topic.TRAINING
 
-    max_share: float = 0.5
+    max_share: float = ranged(0.5, *SHARE)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """The share of dead units at the epoch that was kept."""
@@ -83,7 +84,7 @@ class Cost:
     title: ClassVar[str] = "Cost of training"
     topic: ClassVar[Topic] = Topic.TRAINING
 
-    max_seconds: float | None = None
+    max_seconds: float | None = ranged(None, 0)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Seconds and what they were spent on."""

@@ -180,7 +180,7 @@ def _fit_numeric(name: str, values: np.ndarray, bins: int) -> Numeric:
     median = float(np.median(known))
     if not math.isfinite(mean) or not math.isfinite(deviation):
         mean, deviation = median, float(np.abs(known).max())
-    if deviation <= 1e-12 * abs(mean):  # constant, up to rounding
+    if deviation <= max(1e-12 * abs(mean), 1e-30):  # constant, up to rounding
         deviation = 1.0
     edges = _edges(known, bins)
     if len(edges) < 2:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from auditkit.data.memberships import sensitive_column
+from auditkit.data.memberships import MOST_GROUPS, sensitive_column
 from auditkit.data.schema import Column, Kind, Schema, require_column
 from auditkit.data.values import Coded, canonical, coded, in_order, is_number
 from auditkit.errors import DataError, UsageError, suggestion
 
-MOST_GROUPS = 50
 # A target whose favoured value is plain without being told: 1, or true.
 OBVIOUS = {frozenset({"0", "1"}): "1", frozenset({"false", "true"}): "true"}
 

@@ -10,6 +10,8 @@ from auditkit.data.values import coded, in_order, is_number, numbers
 from auditkit.errors import DataError
 
 UNKNOWN = "(missing)"
+MOST_GROUPS = 50
+LONGEST_NAME = 200  # of a group, in characters
 
 
 def memberships(frame: pd.DataFrame, schema: Schema, where: str = "the data") -> pd.DataFrame:
@@ -46,12 +48,27 @@ def _written(edge: float) -> str:
 
 def _groups(values: pd.Series, column: Column) -> pd.Categorical:
     codes, names = _banded(values, column) if column.bands else _levelled(values, column)
+    _require_readable(column.name, names)
     codes = np.where(codes < 0, len(names), codes)
     present = np.unique(codes)
     categories = pd.Index([(*names, UNKNOWN)[code] for code in present], dtype=object)
     return pd.Categorical.from_codes(
         np.searchsorted(present, codes), categories=categories, ordered=True
     )
+
+
+def _require_readable(column: str, names: tuple[str, ...]) -> None:
+    """Raise DataError for more groups than can be compared, or names longer than can be shown."""
+    if len(names) > MOST_GROUPS:
+        raise DataError(
+            f"sensitive column {column!r} has {len(names)} levels, more than {MOST_GROUPS}: put "
+            "them into fewer groups, or bands if they are numbers"
+        )
+    if long := next((name for name in names if len(name) > LONGEST_NAME), None):
+        raise DataError(
+            f"sensitive column {column!r} has a level of {len(long):,} characters, {long[:40]!r}: "
+            f"shorten it to {LONGEST_NAME} at most"
+        )
 
 
 def _banded(values: pd.Series, column: Column) -> tuple[np.ndarray, tuple[str, ...]]:

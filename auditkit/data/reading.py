@@ -6,6 +6,7 @@ Parsing, typing and missing values are explicit here, for the defaults of reader
 import csv
 import io
 from collections import Counter
+from glob import escape
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ LEADING_ZERO = r"^[+-]?0[0-9]"
 # More digits than a float holds: an identifier too.
 LONG_NUMBER = r"^[+-]?[0-9]{17,}$"
 INDEX_COLUMN = "__index_level_"
+LONGEST_NAME = 200  # of a column, in characters
 
 
 def read_table(path: str | Path) -> tuple[pd.DataFrame, str]:
@@ -59,16 +61,17 @@ def frame_of_parquet(content: bytes, where: str) -> pd.DataFrame:
 
 
 def _bytes_of(path: Path) -> bytes:
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; give a file in {READERS}")
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
-        near = sorted(one.name for one in path.parent.glob(f"{path.stem}.*"))[:3]
+        near = sorted(one.name for one in path.parent.glob(f"{escape(path.stem)}.*"))[:3]
         found = f"; there is {', '.join(near)}" if near else ""
         raise DataError(f"no file {path}{found}: check the path") from error
-    except OSError as error:
-        raise DataError(f"cannot read {path}: {error.strerror}") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path} is a folder; give a file in {READERS}") from error
+    except (OSError, ValueError) as error:
+        said = getattr(error, "strerror", None) or error
+        raise DataError(f"cannot read {str(path)[:200]!r}: {said}; check the path") from error
     if not content.strip():
         raise DataError(f"{path} is empty: give a file with a line of column names and rows")
     return content
@@ -232,6 +235,11 @@ def _require_names(names: list[str], where: str) -> None:
                 f"column {number} of {where} has no name: name it, or remove it if it only "
                 "counts the rows (pandas: to_csv(index=False))"
             )
+    if long := next((name for name in names if len(name) > LONGEST_NAME), None):
+        raise DataError(
+            f"{where} has a column name of {len(long):,} characters, {long[:40]!r}: shorten it "
+            f"to {LONGEST_NAME} at most"
+        )
     name, times = Counter(names).most_common(1)[0] if names else ("", 0)
     if times > 1:
         raise DataError(f"{where} has {times} columns named {name!r}: give each its own name")

@@ -44,7 +44,12 @@ def majority(train_labels: np.ndarray | None, labels: np.ndarray) -> Baseline:
 def fitted(
     train: tuple[pd.DataFrame, np.ndarray], frame: pd.DataFrame, schema: Schema, *, seed: int
 ) -> tuple[Baseline, ...]:
-    """Logistic regression and gradient boosting, fitted on (rows, labels) for training."""
+    """Logistic regression and gradient boosting, fitted on (rows, labels) for training.
+
+    Empty where the training rows have one label alone.
+    """
+    if len(np.unique(train[1])) < 2:
+        return ()
     return tuple(
         Baseline(name=name, scores=_scores(name, train, frame, schema, seed), how="training rows")
         for name in MODELS
@@ -89,10 +94,12 @@ def _scores(
 
 def _logistic(known: Encoded, labels: np.ndarray, asked: Encoded, seed: int) -> Any:
     onehot = OneHotEncoder(handle_unknown="ignore", dtype=np.float32, sparse_output=False)
-    onehot.fit(known.categorical)
+    if known.categorical.shape[1]:
+        onehot.fit(known.categorical)
 
     def columns(rows: Encoded) -> np.ndarray:
-        return np.hstack([rows.numeric, rows.missing, onehot.transform(rows.categorical)])
+        levels = onehot.transform(rows.categorical) if rows.categorical.shape[1] else rows.missing
+        return np.hstack([rows.numeric, rows.missing, levels])
 
     model = LogisticRegression(max_iter=300, C=1.0, tol=1e-3, random_state=seed)
     with warnings.catch_warnings():
@@ -102,8 +109,10 @@ def _logistic(known: Encoded, labels: np.ndarray, asked: Encoded, seed: int) -> 
 
 
 def _boosting(known: Encoded, labels: np.ndarray, asked: Encoded, seed: int) -> Any:
+    empty = known.missing.all(axis=0)  # a column without any value has no threshold
+
     def columns(rows: Encoded) -> np.ndarray:
-        numeric = np.where(rows.missing, np.nan, rows.numeric)
+        numeric = np.where(rows.missing & ~empty, np.nan, rows.numeric)
         return np.hstack([numeric, np.minimum(rows.categorical, MOST_CODES - 1)])
 
     count = known.numeric.shape[1]

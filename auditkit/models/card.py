@@ -7,6 +7,7 @@ from typing import Any, Self
 from auditkit.data.encoding import Encoder
 from auditkit.data.schema import Schema
 from auditkit.errors import ModelError
+from auditkit.ranges import MOST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ class Card:
         try:
             training = dict(raw["training"])
             training["history"] = tuple(Epoch(**one) for one in training["history"])
-            return cls(
+            card = cls(
                 architecture=raw["architecture"],
                 options=raw["options"],
                 schema=Schema.from_dict(raw["schema"]),
@@ -100,5 +101,26 @@ class Card:
                 versions=raw["versions"],
                 weights_sha256=raw["weights_sha256"],
             )
-        except (KeyError, TypeError) as error:
+            card._require_sense()
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ModelError(f"the card lacks a part or has one too many: {error}") from error
+        return card
+
+    def _require_sense(self) -> None:
+        """Raise ValueError for parts that cannot be what `auditkit train` wrote."""
+        training, data, schema = self.training, self.data, self.schema
+        levels = schema.target.levels
+        names = (self.architecture, data.name, data.sha256, *schema.names, *levels)
+        known = {
+            "a name is not text": all(isinstance(name, str) for name in names),
+            "the positive value is none of the target's": not levels or schema.positive in levels,
+            "the epoch kept is not one of the history": 1
+            <= training.best_epoch
+            <= len(training.history),
+            "the split cannot be made again": 0 < data.test_fraction < 1
+            and 0 <= data.split_seed <= MOST,
+            "the training time is no number": training.seconds >= 0,
+        }
+        for fault, holds in known.items():
+            if not holds:
+                raise ValueError(fault)

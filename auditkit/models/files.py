@@ -44,16 +44,20 @@ def save(folder: Path | str, model: nn.Module, card: Card) -> Path:
     folder = Path(folder)
     ensure_savable(folder)
     weights = save_tensors({name: one.contiguous() for name, one in model.state_dict().items()})
-    card = replace(card, weights_sha256=sha256(weights).hexdigest())
+    text = _sealed(replace(card, weights_sha256=sha256(weights).hexdigest()).to_dict())
+    staged = None
     try:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.absolute().parent))
         staged.chmod(0o755)
         (staged / WEIGHTS).write_bytes(weights)
-        (staged / CARD).write_text(_sealed(card.to_dict()), encoding="utf-8")
+        (staged / CARD).write_text(text, encoding="utf-8")
         _put(staged, folder)
     except OSError as error:
         raise UsageError(f"cannot write {folder}: {error.strerror}; give another --out") from error
+    finally:
+        if staged is not None:  # moved to its place by now, or not wanted
+            shutil.rmtree(staged, ignore_errors=True)
     return folder
 
 
@@ -95,11 +99,6 @@ def load(folder: Path | str) -> Checkpoint:
     return Checkpoint(model=model.eval(), card=card, sha256=sha256(text).hexdigest())
 
 
-def is_checkpoint(folder: Path | str) -> bool:
-    """Whether a folder holds a card; the files are not checked."""
-    return (Path(folder) / CARD).is_file()
-
-
 def _card(folder: Path) -> tuple[bytes, Card]:
     if not folder.is_dir():
         raise ModelError(f"no checkpoint folder {folder}; make one with `auditkit train`")
@@ -107,7 +106,7 @@ def _card(folder: Path) -> tuple[bytes, Card]:
     again = "copy the checkpoint again or train it anew"
     try:
         raw = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{folder / CARD} is cut off or not JSON ({error}): {again}") from error
     if not isinstance(raw, dict):
         raise ModelError(f"{folder / CARD} is not a card of auditkit's: {again}")
@@ -121,10 +120,10 @@ def _card(folder: Path) -> tuple[bytes, Card]:
 
 
 def _built(card: Card) -> nn.Module:
-    family = ARCHITECTURES[card.architecture]
     try:
+        family = ARCHITECTURES[card.architecture]
         return family.for_table(card.encoder, family.Options(**card.options))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RuntimeError, UsageError) as error:
         raise ModelError(f"the card's options are not {card.architecture}'s: {error}") from error
 
 

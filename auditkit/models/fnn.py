@@ -20,17 +20,21 @@ from torch import Tensor, nn
 
 from auditkit.data.encoding import Encoder
 from auditkit.models.base import ARCHITECTURES
+from auditkit.ranges import ranged, require_ranges
 
 
 @dataclass(frozen=True, kw_only=True)
 class FNNOptions:
     """Sizes of the network; embedding is the length of a column's vector."""
 
-    width: int = 256
-    depth: int = 2
-    dropout: float = 0.3
-    embedding: int = 16
+    width: int = ranged(256, 1, 65_536)
+    depth: int = ranged(2, 1, 64)
+    dropout: float = ranged(0.3, 0, 0.99)
+    embedding: int = ranged(16, 1, 4_096)
     numeric: Literal["piecewise", "periodic"] = "piecewise"
+
+    def __post_init__(self) -> None:
+        require_ranges(self, "the network's sizes")
 
 
 class PiecewiseLinear(nn.Module):
@@ -51,7 +55,8 @@ class PiecewiseLinear(nn.Module):
         for row, one in enumerate(edges):
             edge = torch.from_numpy(one).float()
             lower[row, : len(edge) - 1] = edge[:-1]
-            width[row, : len(edge) - 1] = edge.diff()
+            # Edges that differ in float64 may not in float32: no bin has no width.
+            width[row, : len(edge) - 1] = edge.diff().clamp(min=1e-6)
         self.register_buffer("lower", lower)  # (N, bins)
         self.register_buffer("width", width)
         self.weight = nn.Parameter(torch.randn(*lower.shape, size) / math.sqrt(max(bins, 1)))

@@ -28,6 +28,9 @@ from auditkit.models.predictor import Ability, Outputs
 from auditkit.runtime import Runtime
 
 Preprocess = Callable[[pd.DataFrame], Any]
+# The user's own code may raise anything at all, and a script may call sys.exit when imported:
+# that must never end an audit with the exit code of success.
+USERS_FAULT = (Exception, SystemExit)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,7 @@ class ForeignModel:
     weights_sha256: str
     features: tuple[str, ...]
     preprocess: Preprocess | None
+    preprocess_name: str
     runtime: Runtime
 
     @property
@@ -53,10 +57,7 @@ class ForeignModel:
     @property
     def facts(self) -> Mapping[str, Any]:
         """What the report says of it."""
-        made = self.preprocess
-        how = (
-            f"{made.__module__}:{made.__name__}" if made else "numeric columns as they are, float32"
-        )
+        how = self.preprocess_name or "numeric columns as they are, float32"
         return {
             "name": self.name,
             "kind": f"torch module {type(self.module).__name__}, from the user's own code",
@@ -74,7 +75,7 @@ class ForeignModel:
         for batch in batches(self._inputs(frame), self.runtime.batch_size):
             try:
                 answer = module(*(one.to(device) for one in batch))
-            except Exception as error:  # so may the user's network
+            except USERS_FAULT as error:
                 shapes = ", ".join(str(tuple(one.shape)) for one in batch)
                 reason = " ".join(str(error).split())[:160]
                 raise ModelError(
@@ -89,11 +90,13 @@ class ForeignModel:
             return (_numeric(frame, self.features),)
         try:
             made = self.preprocess(frame)
-        except Exception as error:  # the user's own code may raise anything at all
+        except USERS_FAULT as error:
             raise ModelError(
                 f"--preprocess raised {type(error).__name__}: {' '.join(str(error).split())[:160]}"
             ) from error
         inputs = tuple(made) if isinstance(made, tuple | list) else (made,)
+        if not inputs:
+            raise ModelError("--preprocess gave no tensor; give one, or a tuple of several")
         for one in inputs:
             if not isinstance(one, Tensor) or one.ndim == 0 or len(one) != len(frame):
                 seen = tuple(one.shape) if isinstance(one, Tensor) else type(one).__name__
@@ -127,6 +130,7 @@ def load_foreign(
         weights_sha256=sha256(content).hexdigest() if weights else "",
         features=features,
         preprocess=_imported(preprocess, "--preprocess") if preprocess else None,
+        preprocess_name=preprocess or "",
         runtime=runtime,
     )
 
@@ -135,7 +139,7 @@ def _called(factory: str) -> nn.Module:
     make = _imported(factory, "--model")
     try:
         module = make()
-    except Exception as error:
+    except USERS_FAULT as error:
         raise ModelError(
             f"{factory}() raised {type(error).__name__}: {error}; a factory takes no argument and "
             "gives a torch module"
@@ -152,16 +156,22 @@ def _imported(name: str, option: str) -> Callable[..., Any]:
     try:
         with _working_folder_importable():
             module = importlib.import_module(place)
-    except Exception as error:  # the user's module may raise anything at all
+    except USERS_FAULT as error:
         raise UsageError(
             f"{option}: cannot import {place!r} ({type(error).__name__}: {error}); run auditkit "
             "where the module can be imported"
         ) from error
     found = getattr(module, function, None)
     if not callable(found):
-        public = [one for one in vars(module) if not one.startswith("_")]
-        raise UsageError(f"{option}: no {function!r} in {place}; {suggestion(function, public)}")
+        own = [name for name, one in vars(module).items() if _is_own(one, module)]
+        raise UsageError(
+            f"{option}: no function {function!r} in {place}; {suggestion(function, own)}"
+        )
     return found  # type: ignore[no-any-return]
+
+
+def _is_own(one: Any, module: Any) -> bool:
+    return callable(one) and getattr(one, "__module__", None) == module.__name__
 
 
 @contextmanager
@@ -221,6 +231,8 @@ def _one_column(answer: Any, rows: int, name: str) -> Tensor:
     if not isinstance(answer, Tensor) or answer.ndim == 0 or len(answer) != rows:
         seen = tuple(answer.shape) if isinstance(answer, Tensor) else type(answer).__name__
         raise ModelError(f"{name} gave {seen} for {rows} rows; it must give one answer a row")
+    if answer.layout != torch.strided or answer.is_complex():
+        raise ModelError(f"{name} gave a sparse or complex tensor; it must give plain numbers")
     column: Tensor = answer.detach().double().cpu()
     if not bool(torch.isfinite(column).all()):
         raise ModelError(f"{name} gave NaN or infinity: check its weights and its inputs")

@@ -13,6 +13,8 @@ from auditkit.data.values import coded, is_number, numbers
 from auditkit.errors import DataError, suggestion
 from auditkit.models.predictor import Ability, Outputs
 
+BITS = (("0", "1"), ("false", "true"))  # decisions that need no words of the target's
+
 
 @dataclass(frozen=True, kw_only=True)
 class PredictionsModel:
@@ -46,9 +48,10 @@ class PredictionsModel:
     def outputs(self, frame: pd.DataFrame) -> Outputs:
         """The columns, checked. Raises DataError where they hold anything else."""
         scores = self._scores(frame) if self.score else None
-        return Outputs(
-            scores=scores, predictions=self._predictions(frame) if self.prediction else None
-        )
+        if not self.prediction:
+            return Outputs(scores=scores)
+        predictions, reading = self._predictions(frame)
+        return Outputs(scores=scores, predictions=predictions, reading=reading)
 
     def _scores(self, frame: pd.DataFrame) -> np.ndarray:
         column = self._column(frame, str(self.score))
@@ -61,32 +64,39 @@ class PredictionsModel:
         wrong = ~((scores >= 0) & (scores <= 1))
         if wrong.any():
             row = int(wrong.argmax())
+            seen = "nothing, or infinity," if np.isnan(scores[row]) else f"{scores[row]:g}"
             raise DataError(
-                f"score column {self.score!r} in {self.where} has {scores[row]:g} in row "
-                f"{row + 1}; give probabilities between 0 and 1"
+                f"score column {self.score!r} in {self.where} has {seen} in row {row + 1}; give "
+                "probabilities between 0 and 1"
             )
         return scores
 
-    def _predictions(self, frame: pd.DataFrame) -> np.ndarray:
+    def _predictions(self, frame: pd.DataFrame) -> tuple[np.ndarray, str]:
+        """Decisions, and how they were read where they do not use the target's own words."""
         column = self._column(frame, str(self.prediction))
         levels = coded(column)
-        allowed = set(self.schema.target.levels) or {"0", "1"}
-        positive = spelled_as(str(self.schema.positive), column)
-        if set(levels.names) <= {"0", "1"} and positive not in ("0", "1"):
-            positive = "1"  # the decision as 0/1 beside a target in words
-        elif strange := sorted(set(levels.names) - {spelled_as(one, column) for one in allowed}):
-            raise DataError(
-                f"prediction column {self.prediction!r} in {self.where} has {strange[0]!r}, which "
-                f"the target never is; {suggestion(strange[0], sorted(allowed))}"
-            )
         if (levels.codes < 0).any():
             row = int((levels.codes < 0).argmax())
             raise DataError(
                 f"prediction column {self.prediction!r} in {self.where} is empty in row {row + 1}"
                 ": drop the rows without a prediction or fill them in"
             )
-        decided = np.array([name == positive for name in levels.names], dtype=np.int8)
-        return np.asarray(decided[levels.codes])
+        words = {spelled_as(one, column) for one in self.schema.target.levels or ("0", "1")}
+        positive, reading = spelled_as(str(self.schema.positive), column), ""
+        said = {name.casefold() for name in levels.names}
+        if not set(levels.names) <= words:
+            yes = next((yes for no, yes in BITS if said <= {no, yes}), None)
+            if yes is None:
+                strange = sorted(set(levels.names) - words)[0]
+                raise DataError(
+                    f"prediction column {self.prediction!r} in {self.where} has {strange!r}, which "
+                    f"the target never is; {suggestion(strange, sorted(words))}"
+                )
+            reading = f"{yes} read as {self.schema.positive!r}, anything else as not"
+            decided = [name.casefold() == yes for name in levels.names]
+        else:
+            decided = [name == positive for name in levels.names]
+        return np.array(decided, dtype=np.int8)[levels.codes], reading
 
     def _column(self, frame: pd.DataFrame, name: str) -> pd.Series:
         require_column(frame, name, self.where)

@@ -1,5 +1,6 @@
 """One trainer for every architecture: a recipe in, a network with its card out."""
 
+import math
 import platform
 import time
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from auditkit.errors import UsageError
 from auditkit.models.base import ARCHITECTURES, batches, parameters, tensors
 from auditkit.models.card import Card, DataSource, Epoch, Training
 from auditkit.probing.units import dead_units
+from auditkit.ranges import ranged, require_ranges
 from auditkit.runtime import Runtime, track
 from auditkit.versions import versions
 
@@ -32,22 +34,16 @@ class Recipe:
     column is cut for the network.
     """
 
-    epochs: int = 30
-    batch_size: int = 512
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    patience: int = 6
-    validation_fraction: float = 0.15
-    bins: int = 256
+    epochs: int = ranged(30, 1)
+    batch_size: int = ranged(512, 1)
+    learning_rate: float = ranged(2e-3, 0)
+    weight_decay: float = ranged(1e-2, 0)
+    patience: int = ranged(6, 1)
+    validation_fraction: float = ranged(0.15, 0.001, 0.999)
+    bins: int = ranged(256, 1)
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch_size", "patience", "bins"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} is {getattr(self, name)}: it must be at least 1")
-        if not 0 < self.validation_fraction < 1:
-            raise UsageError(
-                f"validation_fraction is {self.validation_fraction}: it must lie between 0 and 1"
-            )
+        require_ranges(self, "the recipe")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +135,11 @@ def _fit(
     for number in track(range(1, recipe.epochs + 1), "training", recipe.epochs):
         history.append(_epoch(model, fitting, validation, optimizer, recipe, number))
         loss = history[-1].validation_loss
+        if not all(map(math.isfinite, (loss, history[-1].train_loss))):
+            raise UsageError(
+                f"training diverged in epoch {number} (its loss is no number any more): try a "
+                "lower --learning-rate"
+            )
         if best == 0 or loss < history[best - 1].validation_loss:
             best, kept = number, {name: one.clone() for name, one in model.state_dict().items()}
         elif number - best >= recipe.patience:

@@ -106,7 +106,8 @@ def brier(y: ArrayLike, score: ArrayLike, *, confidence: float = 0.95) -> Estima
     Brier 1950, "Verification of Forecasts Expressed in Terms of Probability".
     """
     truth = binary(y, "y")
-    return mean_estimate((probabilities(score, truth) - truth) ** 2, confidence=confidence)
+    squares = (probabilities(score, truth) - truth) ** 2
+    return mean_estimate(squares, confidence=confidence, most=1.0)
 
 
 def brier_skill(y: ArrayLike, score: ArrayLike, *, confidence: float = 0.95) -> Estimate:

@@ -74,11 +74,14 @@ def log_loss(y: ArrayLike, score: ArrayLike, *, confidence: float = 0.95) -> Est
     truth = binary(y, "y")
     held = np.clip(probabilities(score, truth), SMALLEST, 1 - SMALLEST)
     losses = -np.where(truth == 1, np.log(held), np.log1p(-held))
-    return mean_estimate(losses, confidence=confidence)
+    return mean_estimate(losses, confidence=confidence, most=-math.log(SMALLEST))
 
 
-def mean_estimate(values: ArrayLike, *, confidence: float = 0.95) -> Estimate:
-    """The mean of values (n,) with Student's interval; its limits are NaN for a single value."""
+def mean_estimate(values: ArrayLike, *, most: float, confidence: float = 0.95) -> Estimate:
+    """The mean of values (n,) in [0, most] with Student's interval, held within these ends.
+
+    The limits are NaN for a single value.
+    """
     sample = np.asarray(values, float)
     n = len(sample)
     if n == 0:
@@ -89,8 +92,8 @@ def mean_estimate(values: ArrayLike, *, confidence: float = 0.95) -> Estimate:
     mean = float(sample.mean())
     return Estimate(
         value=mean,
-        low=mean - half,
-        high=mean + half,
+        low=float(np.maximum(mean - half, 0)),
+        high=float(np.minimum(mean + half, most)),
         n=n,
         method="Student's t",
         confidence=confidence,

@@ -74,6 +74,52 @@ def test_a_resealed_card_with_a_strange_architecture_is_refused(folder):
         files.load(folder)
 
 
+def resealed(folder: Path, **changes: object) -> None:
+    raw = json.loads((folder / CARD).read_text())
+    raw.pop("sha256")
+    for path, value in changes.items():
+        part, place = raw, path.split("__")
+        for one in place[:-1]:
+            part = part[one]
+        part[place[-1]] = value
+    raw["sha256"] = files._seal(raw)
+    (folder / CARD).write_text(json.dumps(raw))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"architecture": 3},
+        {"architecture": []},
+        {"architecture": "fm"},
+        {"options__width": -1},
+        {"options__width": 10**12},
+        {"schema__target__name": 5},
+        {"schema__target__name": [1]},
+        {"schema__positive": "zz"},
+        {"schema__positive": 1},
+        {"data__test_fraction": "a"},
+        {"data__split_seed": -1},
+        {"data__split_seed": "x"},
+        {"training__history": []},
+        {"training__best_epoch": 99},
+        {"training__seconds": "a"},
+        {"encoder__numeric": 3},
+    ],
+    ids=str,
+)
+def test_a_card_sealed_over_nonsense_is_refused(folder, changes):
+    resealed(folder, **changes)
+    with pytest.raises(ModelError):
+        files.load(folder)
+
+
+def test_a_card_too_deep_to_be_one_is_refused(folder):
+    (folder / CARD).write_text("[" * 100_000)
+    with pytest.raises(ModelError, match="not JSON"):
+        files.load(folder)
+
+
 def test_no_folder_says_how_to_make_one(tmp_path):
     with pytest.raises(ModelError, match="auditkit train"):
         files.load(tmp_path / "nothing")
@@ -104,6 +150,7 @@ def test_a_save_that_dies_leaves_the_old_checkpoint(model_and_card, folder, monk
         files.save(folder, *model_and_card)
     assert (folder / CARD).read_bytes() == before
     files.load(folder)
+    assert [one.name for one in folder.parent.iterdir()] == ["made"], "nothing half-written"
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")

@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,6 +87,23 @@ def stumbles(frame):
     return frame["no such column"]
 
 
+def empty_handed(frame):
+    return ()
+
+
+def leaves(frame=None):
+    sys.exit(0)
+
+
+def sparse():
+    return Linear(last=Sparse())
+
+
+class Sparse(nn.Module):
+    def forward(self, x):
+        return x.to_sparse()
+
+
 def too_short(frame):
     return torch.zeros(1, 2)
 
@@ -162,6 +181,8 @@ def test_weights_that_do_not_fit_are_refused(tmp_path):
     [
         ("not_a_module", ModelError, "not a torch.nn.Module"),
         ("raises", ModelError, "no such luck"),
+        ("leaves", ModelError, "SystemExit"),
+        ("HERE", UsageError, "no function 'HERE'"),
         ("one_logi", UsageError, "did you mean 'one_logit'"),
     ],
 )
@@ -170,7 +191,7 @@ def test_a_factory_that_makes_no_module_is_refused(name, error, said):
         load(name)
 
 
-@pytest.mark.parametrize("name", ["three", "scalar", "broken"])
+@pytest.mark.parametrize("name", ["three", "scalar", "broken", "sparse"])
 def test_answers_that_are_no_decision_are_refused(name):
     with pytest.raises(ModelError, match="gave"):
         load(name).outputs(FRAME)
@@ -194,6 +215,10 @@ def test_wrong_shapes_are_told_with_what_was_given():
         load("one_logit", features=("a",)).outputs(FRAME)
     with pytest.raises(ModelError, match="3 rows"):
         load("one_logit", preprocess="too_short").outputs(FRAME)
+    with pytest.raises(ModelError, match="no tensor"):
+        load("one_logit", preprocess="empty_handed").outputs(FRAME)
+    with pytest.raises(ModelError, match="SystemExit"):
+        load("one_logit", preprocess="leaves").outputs(FRAME)
     with pytest.raises(ModelError, match=r"KeyError.*no such column"):
         load("one_logit", preprocess="stumbles").outputs(FRAME)
 

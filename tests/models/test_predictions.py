@@ -34,6 +34,11 @@ def test_decisions_of_0_and_1_go_with_a_target_in_words():
     assert list(answers([0, 1], levels=("no", "yes"), positive="yes")) == [0, 1]
 
 
+def test_true_and_false_go_with_a_target_of_0_and_1():
+    assert list(answers([True, False])) == [1, 0]
+    assert list(answers(["True", "FALSE"])) == [1, 0]
+
+
 def test_a_favoured_zero_is_kept():
     assert list(answers([0, 1], positive="0")) == [1, 0]
 
@@ -52,7 +57,7 @@ def test_an_empty_prediction_is_refused_by_row():
 
 @pytest.mark.parametrize("value", [-0.1, 1.1, float("nan"), float("inf")])
 def test_scores_outside_0_and_1_are_refused(value):
-    with pytest.raises(DataError, match="row 2"):
+    with pytest.raises(DataError, match=r"row 2"):
         answers([0.5, value], score=True)
 
 

@@ -94,6 +94,17 @@ def test_a_recipe_that_cannot_be_is_refused(wrong):
         Recipe(**wrong)
 
 
+@pytest.mark.parametrize("wrong", [{"learning_rate": float("nan")}, {"learning_rate": -1.0}])
+def test_a_learning_rate_is_a_positive_number(wrong):
+    with pytest.raises(UsageError, match="learning_rate"):
+        Recipe(**wrong)
+
+
+def test_a_training_that_diverges_says_so():
+    with pytest.raises(UsageError, match=r"diverged in epoch 1.*--learning-rate"):
+        trained(recipe=Recipe(epochs=2, learning_rate=1e30, bins=4))
+
+
 def test_an_unknown_architecture_is_refused_with_the_known_ones():
     with pytest.raises(UsageError, match="did you mean 'fnn'"):
         trained(name="fn", recipe=QUICK)

@@ -127,11 +127,11 @@ def test_a_certain_score_that_is_wrong_costs_what_is_stated() -> None:
 
 
 def test_means_of_one_row_and_of_none() -> None:
-    single = mean_estimate([3.0])
+    single = mean_estimate([3.0], most=5)
     assert single.value == 3.0
     assert math.isnan(single.low)
     assert single.reason
-    assert not mean_estimate([]).defined
+    assert not mean_estimate([], most=5).defined
 
 
 def test_what_cannot_be_measured_is_undefined_with_a_reason() -> None:
@@ -278,3 +278,8 @@ def test_the_guard_stops_where_both_classes_have_rows_enough() -> None:
     y = np.r_[np.ones(n), np.zeros(n)]
     assert auc(y, rng.uniform(size=2 * n)).method == "DeLong, logit"
     assert "guarded" in auc(y[1:], rng.uniform(size=2 * n - 1)).method
+
+
+def test_the_interval_of_a_mean_stays_where_the_values_can_be() -> None:
+    found = mean_estimate([0.0, 1.0], most=1.0)
+    assert (found.low, found.high) == (0.0, 1.0)
