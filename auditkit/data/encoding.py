@@ -17,6 +17,7 @@ MISSING = 1
 FIRST_LEVEL = 2
 # A standardised value beyond this is an error in the data; it must not become infinite.
 FARTHEST = 1e6
+LARGEST = 1e100  # numbers beyond it are held there: their squares must not overflow
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +160,7 @@ class Encoder:
 def feature_numbers(column: pd.Series) -> np.ndarray:
     """A feature as float64 (n,), missing and infinite values NaN. Raises DataError for text."""
     if is_number(column) or pd.api.types.is_bool_dtype(column):
-        return numbers(column)
+        return _held(numbers(column))
     read = pd.to_numeric(column, errors="coerce")
     wrong = (read.isna() & column.notna()).to_numpy()
     if wrong.any():
@@ -168,18 +169,18 @@ def feature_numbers(column: pd.Series) -> np.ndarray:
             f"column {str(column.name)!r} should hold numbers; row {row + 1} has "
             f"{column.iloc[row]!r}: correct it or leave it empty"
         )
-    return numbers(read)
+    return _held(numbers(read))
+
+
+def _held(values: np.ndarray) -> np.ndarray:
+    return np.asarray(np.clip(values, -LARGEST, LARGEST))
 
 
 def _fit_numeric(name: str, values: np.ndarray, bins: int) -> Numeric:
     known = values[~np.isnan(values)]
     if not len(known):
         return Numeric(name=name, mean=0.0, deviation=1.0, median=0.0, edges=(0.0, 1.0))
-    with np.errstate(over="ignore", invalid="ignore"):
-        mean, deviation = float(known.mean()), float(known.std())
-    median = float(np.median(known))
-    if not math.isfinite(mean) or not math.isfinite(deviation):
-        mean, deviation = median, float(np.abs(known).max())
+    mean, deviation, median = float(known.mean()), float(known.std()), float(np.median(known))
     if deviation <= max(1e-12 * abs(mean), 1e-30):  # constant, up to rounding
         deviation = 1.0
     edges = _edges(known, bins)
