@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from auditkit.arguments import pairs, spread
 from auditkit.errors import AuditkitError, UsageError
 
 if TYPE_CHECKING:
@@ -32,7 +33,6 @@ CommandLineError: Any = next(
     one for one in typer.BadParameter.__mro__ if one.__name__ == "ClickException"
 )
 PASSED, FAILED, WRONG_USE, UNDECIDED, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
-SEVERAL = ("--sensitive", "--features", "--set")  # options that may take several values at once
 
 Text = str | None
 Device = Annotated[Text, typer.Option(help="auto, cpu, cuda or cuda:N.")]
@@ -145,24 +145,25 @@ def train(
     ] = None,
 ) -> int:
     """Train a reference network and save it with its card."""
-    from auditkit.loading import train_checkpoint
-    from auditkit.models.files import ensure_savable
+    from auditkit.runtime import Runtime
+    from auditkit.training import TrainingData, train_checkpoint
 
-    ensure_savable(out)
-    recipe = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    rows = TrainingData(
+        name=data,
+        target=target,
+        positive=positive,
+        sensitive=tuple(sensitive or ()),
+        features=tuple(features or ()),
+    )
     with _progress():
         card, accuracy = train_checkpoint(
             architecture,
-            data,
+            rows,
             out,
-            target=target,
-            positive=positive,
-            sensitive=tuple(sensitive or ()),
-            features=tuple(features or ()),
-            device=device or "auto",
-            seed=seed,
-            recipe={name: value for name, value in recipe.items() if value is not None},
-            sizes=_pairs(sizes or []),
+            runtime=Runtime(device=device or "auto", seed=seed),
+            recipe={name: value for name, value in given.items() if value is not None},
+            sizes=pairs(sizes or []),
         )
     training = card.training
     _note(
@@ -230,7 +231,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. A traceback is printed for our own faults alone."""
     try:
-        return int(app(_spread(arguments), standalone_mode=False) or 0)
+        return int(app(spread(arguments), standalone_mode=False) or 0)
     except AuditkitError as error:
         return _refuse(str(error))
     except CommandLineError as error:
@@ -254,48 +255,12 @@ def run(arguments: Sequence[str]) -> int:
         return BUG
 
 
-def _spread(arguments: Sequence[str]) -> list[str]:
-    """`--sensitive a b` as `--sensitive a --sensitive b`, where b cannot be anything else."""
-    spread: list[str] = []
-    taker, named = "", False
-    for argument in arguments:
-        if argument.startswith("-"):
-            taker = argument if argument in SEVERAL else ""
-            named = named or argument in ("--model", "--predictions", "--config")
-        elif taker and spread[-1] != taker and (named or _has_positional(arguments)):
-            spread.append(taker)
-        spread.append(argument)
-    return spread
-
-
-def _has_positional(arguments: Sequence[str]) -> bool:
-    """Whether the command's own argument stands before its options."""
-    named = {"--model", "--predictions", "--config"} & set(arguments)
-    return bool(named) or (len(arguments) > 1 and not arguments[1].startswith("-"))
-
-
 def _name(settings: Any) -> str:
     """A folder's name for the report: of the checkpoint, the factory or the predictions' file."""
     if settings.predictions:
         return Path(settings.predictions).stem
     named = str(settings.model or "audit")
     return named.replace(":", "-") if ":" in named else Path(named).absolute().name
-
-
-def _pairs(given: Sequence[str]) -> dict[str, Any]:
-    """`width=128` as {"width": 128}: numbers and true/false are read as such."""
-    import tomllib
-
-    values: dict[str, Any] = {}
-    for pair in given:
-        name, equals, value = pair.partition("=")
-        if not equals:
-            raise UsageError(f"--set {pair!r} is not of the form name=value, such as width=128")
-        try:
-            values[name] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            values[name] = value
-    return values
 
 
 def _exit_code(done: "AuditReport", *, allow_insufficient: bool) -> int:

@@ -1,24 +1,18 @@
 """From a configuration to the subject of an audit: which model, on which rows."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from auditkit.config import AuditConfig, built
+from auditkit.config import AuditConfig
 from auditkit.data import catalogue
 from auditkit.data.inference import infer_schema, sensitive_columns
 from auditkit.data.schema import Schema, require_column
 from auditkit.data.tables import Table, read_table, split
 from auditkit.errors import UsageError
-from auditkit.models.card import Card, DataSource
+from auditkit.models.card import Card
 from auditkit.models.predictions import PredictionsModel
 from auditkit.runtime import Runtime
-from auditkit.statistics.classification import accuracy
-from auditkit.statistics.estimate import Estimate
 from auditkit.subject import Subject
-
-TEST_FRACTION = 0.25  # of data without a published test set
 
 
 def load_subject(config: AuditConfig) -> Subject:
@@ -38,70 +32,6 @@ def load_subject(config: AuditConfig) -> Subject:
     if ":" in config.model and not Path(config.model).exists():
         return _of_factory(config, runtime)
     return _of_checkpoint(config, runtime)
-
-
-def training_table(
-    data: str,
-    *,
-    target: str | None = None,
-    positive: str | None = None,
-    sensitive: tuple[str, ...] = (),
-    features: tuple[str, ...] = (),
-) -> tuple[Table, bool]:
-    """A table to train on by catalogue name or file, and whether it is the catalogue's."""
-    if is_file(data):
-        return _from_file(data, target, positive, sensitive, features), False
-    table = catalogue.load(data)
-    if target or positive or features:
-        raise UsageError(f"{data} is in the catalogue and has its own target and features")
-    return _with_sensitive(table, sensitive), True
-
-
-def train_checkpoint(
-    architecture: str,
-    data: str,
-    out: Path,
-    *,
-    target: str | None,
-    positive: str | None,
-    sensitive: tuple[str, ...],
-    features: tuple[str, ...],
-    device: str,
-    seed: int,
-    recipe: Mapping[str, Any],
-    sizes: Mapping[str, Any],
-) -> tuple[Card, Estimate]:
-    """Train on the training part of a data set, save to `out`; the card and the test accuracy."""
-    from auditkit.models.base import ARCHITECTURES
-    from auditkit.models.checkpoint import CheckpointModel
-    from auditkit.models.files import load, save
-    from auditkit.models.trainer import Recipe, train
-
-    options = built(ARCHITECTURES[architecture].Options, f"--set of {architecture}", sizes)
-    chosen, runtime = Recipe(**recipe), Runtime(device=device, seed=seed)
-    table, known = training_table(
-        data, target=target, positive=positive, sensitive=sensitive, features=features
-    )
-    source = DataSource(
-        name=table.name,
-        sha256=table.sha256,
-        catalogue=known,
-        test_fraction=TEST_FRACTION,
-        split_seed=seed,
-    )
-    fitting, test = split(table, seed=source.split_seed, test_fraction=source.test_fraction)
-    model, card = train(
-        architecture, fitting, recipe=chosen, runtime=runtime, source=source, options=options
-    )
-    save(out, model, card)
-    judged = Subject(
-        predictor=CheckpointModel(checkpoint=load(out), runtime=runtime, name=out.name),
-        table=test,
-        train=None,
-        card=card,
-        runtime=runtime,
-    )
-    return card, accuracy(judged.labels, judged.predictions)
 
 
 def is_file(data: str) -> bool:
@@ -227,7 +157,7 @@ def _audited_rows(config: AuditConfig) -> Table:
     if config.data is None:
         raise UsageError("which rows? name a file or a data set with --data")
     if is_file(config.data):
-        return _from_file(
+        return table_from_file(
             config.data, config.target, config.positive, config.sensitive, config.features
         )
     table = catalogue.load(config.data)
@@ -244,13 +174,14 @@ def _audited_rows(config: AuditConfig) -> Table:
     return _with_sensitive(replace(table, schema=schema), config.sensitive)
 
 
-def _from_file(
+def table_from_file(
     data: str,
     target: str | None,
     positive: str | None,
     sensitive: tuple[str, ...],
     features: tuple[str, ...],
 ) -> Table:
+    """The rows of a file with the schema that its columns and these names give."""
     frame, checksum = read_table(data)
     if target is None:
         raise UsageError(f"which column of {data} is the target? name it with --target")
@@ -263,6 +194,11 @@ def _from_file(
         where=data,
     )
     return Table(frame=frame, schema=schema, name=Path(data).name, sha256=checksum)
+
+
+def table_from_catalogue(name: str, sensitive: tuple[str, ...]) -> Table:
+    """A data set of the catalogue, with other sensitive columns where these are named."""
+    return _with_sensitive(catalogue.load(name), sensitive)
 
 
 def _with_sensitive(table: Table, names: tuple[str, ...]) -> Table:

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from auditkit import cli
+from auditkit.arguments import spread
 from auditkit.report.html import report_from_html
 from tests.subjects import gap_of
 
@@ -97,7 +98,7 @@ def test_thin_evidence_exits_3_and_can_be_forgiven(here):
 
 
 def test_a_broken_check_exits_3_and_is_not_forgiven(here, monkeypatch):
-    from auditkit.checks.fairness import GroupResults
+    from auditkit.checks.groups import GroupResults
 
     def breaks(self, subject):
         raise RuntimeError("on purpose")
@@ -156,11 +157,11 @@ def test_scores_predictions_and_parquet(here):
 
 
 def test_several_columns_can_be_given_at_once_or_one_by_one():
-    spread = cli._spread(["report", "m", "--sensitive", "a", "b", "--out", "x"])
-    assert spread == ["report", "m", "--sensitive", "a", "--sensitive", "b", "--out", "x"]
-    assert cli._spread(spread) == spread
+    once = spread(["report", "m", "--sensitive", "a", "b", "--out", "x"])
+    assert once == ["report", "m", "--sensitive", "a", "--sensitive", "b", "--out", "x"]
+    assert spread(once) == once
     ambiguous = ["report", "--sensitive", "a", "model"]
-    assert cli._spread(ambiguous) == ambiguous
+    assert spread(ambiguous) == ambiguous
 
 
 FACTORY = """

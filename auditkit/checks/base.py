@@ -30,6 +30,8 @@ class Check(Protocol):
 
 CHECKS: Registry[type[Check]] = Registry("check", "auditkit.checks")
 
+GROUP = "group"  # the column of every picture of groups; the user's name for it is in the title
+
 LEVELS: Mapping[Status, Level] = {Status.FAILED: Level.ERROR, Status.INSUFFICIENT: Level.WARNING}
 
 
@@ -96,21 +98,14 @@ def percent(value: float) -> str:
     return "undefined" if math.isnan(value) else f"{100 * value:.1f} %"
 
 
+def words(name: str) -> str:
+    """A quantity's name as it is said in a sentence: selection_rate is "selection rate"."""
+    return name.replace("_", " ")
+
+
 def points(value: float) -> str:
     """A difference of two shares: 0.1812 is "18.1 points"."""
     return "undefined" if math.isnan(value) else f"{100 * value:.1f} points"
-
-
-def settled_at(estimate: Estimate, limit: float | None) -> int | None:
-    """Rows at which the interval would exclude the limit, if its width falls as 1 / sqrt(n).
-
-    None where the value is the limit, or there is no limit or no interval.
-    """
-    if limit is None or not estimate.defined or math.isclose(estimate.value, limit, abs_tol=1e-12):
-        return None
-    end = estimate.low if estimate.value > limit else estimate.high
-    reach = abs(end - estimate.value) / abs(limit - estimate.value)
-    return math.ceil(estimate.n * reach**2) if math.isfinite(reach) else None
 
 
 def _judged(estimate: Estimate, limit: float | None, *, above: Status, below: Status) -> Status:

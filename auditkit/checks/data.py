@@ -9,7 +9,7 @@ import pandas as pd
 
 from auditkit.bias.disparity import disparity, rows_needed
 from auditkit.bias.groups import group_counts, label, rate_estimates
-from auditkit.checks.base import CHECKS, at_most, exactly, finding, percent, points
+from auditkit.checks.base import CHECKS, GROUP, at_most, exactly, finding, percent, points
 from auditkit.data.profile import incomplete, seen_before
 from auditkit.errors import NotApplicable
 from auditkit.ranges import SHARE, ranged
@@ -47,11 +47,9 @@ class GroupSizes:
                 unit=Unit.COUNT,
                 where={"column": column, "group": names[smallest]},
             )
-            frame = pd.DataFrame({"group": names, "rows": sizes.to_numpy()})
+            frame = pd.DataFrame({GROUP: names, "rows": sizes.to_numpy()})
             views.append(
-                Bars(
-                    title=f"Rows by {column}", frame=frame, x="group", y=("rows",), unit=Unit.COUNT
-                )
+                Bars(title=f"Rows by {column}", frame=frame, x=GROUP, y=("rows",), unit=Unit.COUNT)
             )
         yield Section(
             title="Who is in the rows",
@@ -89,12 +87,12 @@ class _ShareByGroup:
             counts = group_counts(marked, marked, subject.memberships[column])
             yield self._gap(subject, column, counts)
             frame = rate_estimates(counts, "selection_rate").reset_index(drop=True)
-            frame.insert(0, "group", [label(group) for group in counts.index])
+            frame.insert(0, GROUP, [label(group) for group in counts.index])
             views.append(
                 Intervals(
                     title=f"{self.share.capitalize()} by {column}",
                     frame=frame.rename(columns={"value": "share"}),
-                    label="group",
+                    label=GROUP,
                     value="share",
                     low="low",
                     high="high",

@@ -5,18 +5,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
 from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, four_fifths, rows_needed
 from auditkit.bias.groups import CELLS, RATES, label, rate_estimates, rates
-from auditkit.checks.base import CHECKS, at_least, at_most, finding, percent, points
+from auditkit.checks.base import CHECKS, GROUP, at_least, at_most, finding, percent, points, words
 from auditkit.ranges import SHARE, ranged
-from auditkit.results import Finding, Intervals, Section, Table, Topic, Unit
-from auditkit.statistics.estimate import Estimate, undefined
+from auditkit.results import Finding, Intervals, Section, Topic, Unit
 from auditkit.subject import Subject
 
-GROUP = "group"  # the column of every picture; the user's own name stands in its title
 MEANINGS = {
     "selection_rate": "the share of a group that is predicted to have the positive outcome",
     "true_positive_rate": "of those with the positive outcome, the share for whom it is predicted",
@@ -50,7 +47,7 @@ class GroupGap:
             yield from self._findings(subject, column, counts)
             views += [_picture(counts, column, rate) for rate in DISPARITIES[self.disparity]]
         meaning = "; ".join(
-            f"{_words(rate)}: {MEANINGS[rate]}" for rate in DISPARITIES[self.disparity]
+            f"{words(rate)}: {MEANINGS[rate]}" for rate in DISPARITIES[self.disparity]
         )
         text = f"{meaning[0].upper()}{meaning[1:]}. Each interval holds for its group alone; the "
         text += "findings compare all groups at once, which is stricter."
@@ -72,7 +69,7 @@ class GroupGap:
         yield finding(
             f"{_compared(gap, counts, column)}; chance alone would give {points(gap.null.mean)}.",
             gap.estimate,
-            metric=f"{_words(self.disparity)} difference",
+            metric=f"{words(self.disparity)} difference",
             unit=Unit.POINTS,
             status=at_most(gap.estimate, limit),
             limit=limit,
@@ -82,11 +79,11 @@ class GroupGap:
             rows_needed=lambda: rows_needed(counts, gap, limit if limit is not None else 0.0),
         )
         yield finding(
-            f"By {column}, the {_words(ratio.rate)} of {ratio.lowest} is "
+            f"By {column}, the {words(ratio.rate)} of {ratio.lowest} is "
             f"{percent(ratio.estimate.value)} of that of {ratio.highest}; chance alone would give "
             f"{percent(ratio.null.mean)}.",
             ratio.estimate,
-            metric=f"{_words(self.disparity)} ratio",
+            metric=f"{words(self.disparity)} ratio",
             null=ratio.null.mean,
             where=_where(ratio, column),
         )
@@ -210,61 +207,6 @@ class FourFifthsRule:
             )
 
 
-@CHECKS.register("group-results")
-@dataclass(frozen=True, kw_only=True)
-class GroupResults:
-    """Every rate of every group and of the intersections; who is worst served."""
-
-    rule: ClassVar[str] = "AK207"
-    title: ClassVar[str] = "Results by group"
-    topic: ClassVar[Topic] = Topic.HARM
-
-    min_group_size: int = ranged(10, 1)
-
-    def run(self, subject: Subject) -> Iterator[Finding | Section]:
-        """A table for each sensitive column and one for the intersections."""
-        names = subject.sensitive
-        tables = [_rates_table(counts, column) for column, counts in subject.counts.items()]
-        crossed = subject.counts_of(names)
-        if len(names) > 1:
-            tables.append(_rates_table(crossed, " × ".join(names)))
-        if len(crossed) > 1:
-            yield self._worst_served(crossed, names)
-        yield Section(
-            title="Every rate of every group",
-            text="tp, fp, fn and tn count true and false positives and negatives; everything on "
-            "fairness in this report follows from them. A dash is a rate that is undefined, for "
-            "instance a true positive rate where nobody has the positive outcome.",
-            views=tuple(tables),
-        )
-
-    def _worst_served(self, counts: pd.DataFrame, names: tuple[str, ...]) -> Finding:
-        large = counts[counts[list(CELLS)].sum(axis=1) >= self.min_group_size]
-        estimates = rate_estimates(large, "accuracy")
-        place = int(np.argmin(estimates["value"])) if len(large) else -1
-        group = label(large.index[place]) if len(large) else "none"
-        estimate = (
-            Estimate(
-                value=float(estimates["value"].iloc[place]),
-                low=float(estimates["low"].iloc[place]),
-                high=float(estimates["high"].iloc[place]),
-                n=int(estimates["n"].iloc[place]),
-                method="guarded Wilson, of this group alone",
-            )
-            if len(large)
-            else undefined(f"no group has {self.min_group_size} rows")
-        )
-        return finding(
-            f"Of the {len(large)} groups by {' × '.join(names)} with at least "
-            f"{self.min_group_size} rows, the model is least often right for {group} "
-            f"({percent(estimate.value)} of {estimate.n} rows); being the worst of many, it looks "
-            "worse than it is, and no verdict rests on it.",
-            estimate,
-            metric="accuracy of the worst-served group",
-            where={"group": group},
-        )
-
-
 def _picture(counts: pd.DataFrame, column: str, rate: str) -> Intervals:
     frame = rate_estimates(counts, rate)
     hits, n = RATES[rate].parts(counts)
@@ -272,24 +214,15 @@ def _picture(counts: pd.DataFrame, column: str, rate: str) -> Intervals:
     frame = frame.reset_index(drop=True)
     frame.insert(0, GROUP, [label(group) for group in counts.index])
     return Intervals(
-        title=f"{_words(rate).capitalize()} by {column}",
-        frame=frame.rename(columns={"value": _words(rate)}),
+        title=f"{words(rate).capitalize()} by {column}",
+        frame=frame.rename(columns={"value": words(rate)}),
         label=GROUP,
-        value=_words(rate),
+        value=words(rate),
         low="low",
         high="high",
         reference=overall,
         reference_label="all rows",
     )
-
-
-def _rates_table(counts: pd.DataFrame, column: str) -> Table:
-    frame = rates(counts)
-    frame.columns = pd.Index([_words(name) for name in frame.columns])
-    table = pd.concat([counts[list(CELLS)], frame], axis=1).reset_index(drop=True)
-    table.insert(0, GROUP, [label(group) for group in counts.index])
-    table.insert(1, "rows", counts[list(CELLS)].sum(axis=1).to_numpy())
-    return Table(title=f"Rates by {column}", frame=table, shares=tuple(frame.columns))
 
 
 def _compared(gap: Disparity, counts: pd.DataFrame, column: str) -> str:
@@ -301,12 +234,10 @@ def _compared(gap: Disparity, counts: pd.DataFrame, column: str) -> str:
     low, high = (percent(value[named[group]]) for group in (gap.lowest, gap.highest))
     several = len(DISPARITIES[gap.name]) > 1
     which = (
-        f"the wider gap is in the {_words(gap.rate)}: that"
-        if several
-        else "the " + _words(gap.rate)
+        f"the wider gap is in the {words(gap.rate)}: that" if several else "the " + words(gap.rate)
     )
     if gap.estimate.value == 0:
-        return f"By {column}, the {_words(gap.rate)} is the same in all groups ({low})"
+        return f"By {column}, the {words(gap.rate)} is the same in all groups ({low})"
     return (
         f"By {column}, {which} of {gap.lowest} ({low}) is {points(gap.estimate.value)} below that "
         f"of {gap.highest} ({high})"
@@ -318,7 +249,7 @@ def _where(gap: Disparity, column: str) -> dict[str, str]:
     if gap.estimate.defined:
         written = points if gap.comparison == "difference" else percent
         where |= {
-            "rate": _words(gap.rate),
+            "rate": words(gap.rate),
             "lowest": gap.lowest,
             "highest": gap.highest,
             "chance alone, 1 in 20": written(gap.null.upper),
@@ -338,7 +269,3 @@ def _where(gap: Disparity, column: str) -> dict[str, str]:
 
 def _p(value: float) -> str:
     return "below .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")

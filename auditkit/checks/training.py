@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import pandas as pd
 
-from auditkit.checks.base import CHECKS, at_most, exactly, finding, percent, points, settled_at
+from auditkit.checks.base import CHECKS, at_most, exactly, finding, percent, points
 from auditkit.models.card import Training
 from auditkit.ranges import GAP, SHARE, ranged
 from auditkit.results import Finding, Lines, Section, Table, Topic, Unit
 from auditkit.statistics.classification import accuracy
-from auditkit.statistics.estimate import independent_difference
+from auditkit.statistics.estimate import independent_difference, settled_at
 from auditkit.subject import Subject
 
 

@@ -80,25 +80,25 @@ def train(
         model = family.for_table(encoder, sizes).to(device)
         started = time.perf_counter()
         history, best = _fit(model, fitting, validation, recipe)
-    training = Training(
-        recipe=asdict(recipe),
-        seed=runtime.seed,
-        device=device,
-        hardware=_hardware(device),
-        train_rows=len(fitting),
-        validation_rows=len(validation),
-        parameters=parameters(model),
-        best_epoch=best,
-        seconds=time.perf_counter() - started,
-        history=tuple(history),
-    )
+        seconds = time.perf_counter() - started
     card = Card(
         architecture=architecture,
         options=asdict(sizes),
         schema=table.schema,
         encoder=encoder,
         data=source,
-        training=training,
+        training=Training(
+            recipe=asdict(recipe),
+            seed=runtime.seed,
+            device=device,
+            hardware=_hardware(device),
+            train_rows=len(fitting),
+            validation_rows=len(validation),
+            parameters=parameters(model),
+            best_epoch=best,
+            seconds=seconds,
+            history=tuple(history),
+        ),
         versions=versions(),
     )
     return model.cpu().eval(), card

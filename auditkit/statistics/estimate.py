@@ -36,6 +36,18 @@ def undefined(reason: str, *, n: int = 0, method: str = "") -> Estimate:
     return Estimate(value=nan, low=nan, high=nan, n=n, method=method, reason=reason)
 
 
+def settled_at(estimate: Estimate, limit: float | None) -> int | None:
+    """Rows at which the interval would exclude the limit, if its width falls as 1 / sqrt(n).
+
+    None where the value is the limit, or there is no limit or no interval.
+    """
+    if limit is None or not estimate.defined or math.isclose(estimate.value, limit, abs_tol=1e-12):
+        return None
+    end = estimate.low if estimate.value > limit else estimate.high
+    reach = abs(end - estimate.value) / abs(limit - estimate.value)
+    return math.ceil(estimate.n * reach**2) if math.isfinite(reach) else None
+
+
 def independent_difference(first: Estimate, second: Estimate) -> Estimate:
     """first - second for estimates from different rows, each with its own interval.
 

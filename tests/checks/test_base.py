@@ -4,9 +4,9 @@ import math
 
 import pytest
 
-from auditkit.checks.base import at_least, at_most, exactly, finding, percent, points, settled_at
+from auditkit.checks.base import at_least, at_most, exactly, finding, percent, points
 from auditkit.results import Level, Status
-from auditkit.statistics.estimate import Estimate, undefined
+from auditkit.statistics.estimate import Estimate, settled_at, undefined
 
 
 def between(low: float, high: float, *, n: int = 100) -> Estimate:

@@ -1,0 +1,79 @@
+"""Every rate of every group, for whoever wants to see the numbers themselves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from auditkit.bias.groups import CELLS, label, rate_estimates, rates
+from auditkit.checks.base import CHECKS, GROUP, finding, percent, words
+from auditkit.ranges import ranged
+from auditkit.results import Finding, Section, Table, Topic
+from auditkit.statistics.estimate import Estimate, undefined
+from auditkit.subject import Subject
+
+
+@CHECKS.register("group-results")
+@dataclass(frozen=True, kw_only=True)
+class GroupResults:
+    """Every rate of every group and of the intersections; who is worst served."""
+
+    rule: ClassVar[str] = "AK207"
+    title: ClassVar[str] = "Results by group"
+    topic: ClassVar[Topic] = Topic.HARM
+
+    min_group_size: int = ranged(10, 1)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A table for each sensitive column and one for the intersections."""
+        names = subject.sensitive
+        tables = [_rates_table(counts, column) for column, counts in subject.counts.items()]
+        crossed = subject.counts_of(names)
+        if len(names) > 1:
+            tables.append(_rates_table(crossed, " × ".join(names)))
+        if len(crossed) > 1:
+            yield self._worst_served(crossed, names)
+        yield Section(
+            title="Every rate of every group",
+            text="tp, fp, fn and tn count true and false positives and negatives; everything on "
+            "fairness in this report follows from them. A dash is a rate that is undefined, for "
+            "instance a true positive rate where nobody has the positive outcome.",
+            views=tuple(tables),
+        )
+
+    def _worst_served(self, counts: pd.DataFrame, names: tuple[str, ...]) -> Finding:
+        large = counts[counts[list(CELLS)].sum(axis=1) >= self.min_group_size]
+        estimates = rate_estimates(large, "accuracy")
+        place = int(np.argmin(estimates["value"])) if len(large) else -1
+        group = label(large.index[place]) if len(large) else "none"
+        estimate = (
+            Estimate(
+                value=float(estimates["value"].iloc[place]),
+                low=float(estimates["low"].iloc[place]),
+                high=float(estimates["high"].iloc[place]),
+                n=int(estimates["n"].iloc[place]),
+                method="guarded Wilson, of this group alone",
+            )
+            if len(large)
+            else undefined(f"no group has {self.min_group_size} rows")
+        )
+        return finding(
+            f"Of the {len(large)} groups by {' × '.join(names)} with at least "
+            f"{self.min_group_size} rows, the model is least often right for {group} "
+            f"({percent(estimate.value)} of {estimate.n} rows); being the worst of many, it looks "
+            "worse than it is, and no verdict rests on it.",
+            estimate,
+            metric="accuracy of the worst-served group",
+            where={"group": group},
+        )
+
+
+def _rates_table(counts: pd.DataFrame, column: str) -> Table:
+    frame = rates(counts)
+    frame.columns = pd.Index([words(name) for name in frame.columns])
+    table = pd.concat([counts[list(CELLS)], frame], axis=1).reset_index(drop=True)
+    table.insert(0, GROUP, [label(group) for group in counts.index])
+    table.insert(1, "rows", counts[list(CELLS)].sum(axis=1).to_numpy())
+    return Table(title=f"Rates by {column}", frame=table, shares=tuple(frame.columns))
