@@ -36,7 +36,7 @@ format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-# Writes the tables of docs/methods.md anew (about ten minutes on two cores).
+# Writes the tables of docs/methods.md anew (about a quarter of an hour on two cores).
 coverage: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.coverage
 
