@@ -32,6 +32,7 @@ class GroupGap:
 
     disparity: ClassVar[str]
     remedy: ClassVar[str]
+    drawn: ClassVar[tuple[str, ...]]  # the rates shown here as pictures
     topic: ClassVar[Topic] = Topic.HARM
     rule: ClassVar[str]
     title: ClassVar[str]
@@ -45,7 +46,7 @@ class GroupGap:
         views: list[Intervals] = []
         for column, counts in subject.counts.items():
             yield from self._findings(subject, column, counts)
-            views += [_picture(counts, column, rate) for rate in DISPARITIES[self.disparity]]
+            views += [_picture(counts, column, rate) for rate in self.drawn]
         meaning = "; ".join(
             f"{words(rate)}: {MEANINGS[rate]}" for rate in DISPARITIES[self.disparity]
         )
@@ -97,6 +98,7 @@ class DemographicParity(GroupGap):
     rule: ClassVar[str] = "AK201"
     title: ClassVar[str] = "Demographic parity"
     disparity: ClassVar[str] = "demographic_parity"
+    drawn: ClassVar[tuple[str, ...]] = ("selection_rate",)
     remedy: ClassVar[str] = (
         "Decide whether equal shares are owed here. If so, reweigh the training rows or train with "
         "a constraint on the selection rate, and audit again."
@@ -111,6 +113,7 @@ class EqualOpportunity(GroupGap):
     rule: ClassVar[str] = "AK202"
     title: ClassVar[str] = "Equal opportunity"
     disparity: ClassVar[str] = "equal_opportunity"
+    drawn: ClassVar[tuple[str, ...]] = ("true_positive_rate",)
     remedy: ClassVar[str] = (
         "Find out why the positive outcome goes unseen more often in this group (few rows, poorer "
         "features, unjust labels), mend that first, then train with a constraint on this rate."
@@ -125,6 +128,7 @@ class EqualizedOdds(GroupGap):
     rule: ClassVar[str] = "AK203"
     title: ClassVar[str] = "Equalized odds"
     disparity: ClassVar[str] = "equalized_odds"
+    drawn: ClassVar[tuple[str, ...]] = ("false_positive_rate",)  # the other: equal opportunity's
     remedy: ClassVar[str] = (
         "Look at both kinds of error by group. Better features and more rows for the group that is "
         "worse off help both; moving a threshold only trades one for the other."
@@ -139,6 +143,7 @@ class PredictiveParity(GroupGap):
     rule: ClassVar[str] = "AK204"
     title: ClassVar[str] = "Predictive parity"
     disparity: ClassVar[str] = "predictive_parity"
+    drawn: ClassVar[tuple[str, ...]] = ("precision",)
     remedy: ClassVar[str] = (
         "Check the scores' calibration within each group and the labels of the group whose "
         "positive decisions are less often right."
@@ -153,6 +158,7 @@ class AccuracyEquality(GroupGap):
     rule: ClassVar[str] = "AK205"
     title: ClassVar[str] = "Accuracy equality"
     disparity: ClassVar[str] = "accuracy_equality"
+    drawn: ClassVar[tuple[str, ...]] = ("accuracy",)
     remedy: ClassVar[str] = (
         "Gather more rows and better features for the group the model is more often wrong about, "
         "and until then let a person decide its cases."

@@ -1,7 +1,7 @@
 """Every rate of every group, for whoever wants to see the numbers themselves."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -18,13 +18,18 @@ from auditkit.subject import Subject
 @CHECKS.register("group-results")
 @dataclass(frozen=True, kw_only=True)
 class GroupResults:
-    """Every rate of every group and of the intersections; who is worst served."""
+    """Every rate of every group and of the largest intersections; who is worst served.
+
+    Intersections with fewer than min_group_size rows are not shown one by one, nor more than
+    most_intersections of them: six columns can have thousands.
+    """
 
     rule: ClassVar[str] = "AK207"
     title: ClassVar[str] = "Results by group"
     topic: ClassVar[Topic] = Topic.HARM
 
     min_group_size: int = ranged(10, 1)
+    most_intersections: int = ranged(40, 1, 500)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A table for each sensitive column and one for the intersections."""
@@ -32,7 +37,7 @@ class GroupResults:
         tables = [_rates_table(counts, column) for column, counts in subject.counts.items()]
         crossed = subject.counts_of(names)
         if len(names) > 1:
-            tables.append(_rates_table(crossed, " × ".join(names)))
+            tables.append(self._largest(crossed, " × ".join(names)))
         if len(crossed) > 1:
             yield self._worst_served(crossed, names)
         yield Section(
@@ -42,6 +47,18 @@ class GroupResults:
             "instance a true positive rate where nobody has the positive outcome.",
             views=tuple(tables),
         )
+
+    def _largest(self, crossed: pd.DataFrame, columns: str) -> Table:
+        rows = crossed[list(CELLS)].sum(axis=1).to_numpy()
+        ranks = np.argsort(-rows, kind="stable")[: self.most_intersections]
+        shown = np.sort(ranks[rows[ranks] >= self.min_group_size])
+        table = _rates_table(crossed.iloc[shown], columns)
+        hidden = len(crossed) - len(shown)
+        if not hidden:
+            return table
+        left = f"The {len(shown)} largest of {len(crossed):,} intersections; the other {hidden:,} "
+        left += f"hold {int(rows.sum() - rows[shown].sum()):,} rows."
+        return replace(table, text=left)
 
     def _worst_served(self, counts: pd.DataFrame, names: tuple[str, ...]) -> Finding:
         large = counts[counts[list(CELLS)].sum(axis=1) >= self.min_group_size]

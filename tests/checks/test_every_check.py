@@ -229,3 +229,18 @@ def test_a_gap_over_one_group_is_undefined_with_its_reason():
     assert result.status is Status.NOT_APPLICABLE
     assert "two" in result.findings[0].reason
     assert np.isnan(result.findings[0].value)
+
+
+def test_of_many_intersections_the_largest_are_shown_and_the_rest_are_counted():
+    frame = gap_of(0.1, n=3000)
+    rng = np.random.default_rng(0)
+    frame = frame.assign(town=rng.integers(40, size=len(frame)), team=rng.integers(8, size=3000))
+    made = subject(frame, sensitive=("group", "town", "team"))
+    _, (section,) = outcome("group-results", made)
+    crossed = section.views[-1]
+    every = frame.groupby(["group", "town", "team"]).size().sort_values(ascending=False)
+    assert len(crossed.frame) == min(40, int((every >= 10).sum())) > 0
+    assert crossed.frame["rows"].min() >= 10
+    hidden = len(frame) - int(crossed.frame["rows"].sum())
+    assert crossed.text.endswith(f"hold {hidden:,} rows.")
+    assert f"of {len(every):,} intersections" in crossed.text
