@@ -1,6 +1,5 @@
 """How often is the model right?"""
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -83,8 +82,7 @@ class Performance:
             rows_needed=lambda: settled_at(auc, self.min_auc),
         )
         loss = classification.log_loss(subject.labels, subject.scores)
-        share = float(subject.labels.mean())
-        base = abs(sum(p * math.log(p) for p in (share, 1 - share) if p > 0))
+        base = classification.base_log_loss(subject.labels)
         yield finding(
             f"The mean log loss is {loss.value:.3f} nats; always giving the base rate costs "
             f"{base:.3f}.",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import bisect
 from scipy.special import expit
-from scipy.stats import rankdata, t
+from scipy.stats import entropy, rankdata, t
 
 from auditkit.errors import DataError
 from auditkit.statistics.estimate import Estimate, undefined
@@ -75,6 +75,15 @@ def log_loss(y: ArrayLike, score: ArrayLike, *, confidence: float = 0.95) -> Est
     held = np.clip(probabilities(score, truth), SMALLEST, 1 - SMALLEST)
     losses = -np.where(truth == 1, np.log(held), np.log1p(-held))
     return mean_estimate(losses, confidence=confidence, most=-math.log(SMALLEST))
+
+
+def base_log_loss(y: ArrayLike) -> float:
+    """The log loss of always giving the share of 1 in y: its entropy, 0 to log 2 nats.
+
+    NaN without rows.
+    """
+    truth = binary(y, "y")
+    return float(entropy([truth.mean(), 1 - truth.mean()])) if len(truth) else math.nan
 
 
 def mean_estimate(values: ArrayLike, *, most: float, confidence: float = 0.95) -> Estimate:

@@ -17,6 +17,7 @@ from auditkit.statistics.classification import (
     accuracy_difference,
     auc,
     auc_difference,
+    base_log_loss,
     log_loss,
     mean_estimate,
     tango_limits,
@@ -283,3 +284,10 @@ def test_the_guard_stops_where_both_classes_have_rows_enough() -> None:
 def test_the_interval_of_a_mean_stays_where_the_values_can_be() -> None:
     found = mean_estimate([0.0, 1.0], most=1.0)
     assert (found.low, found.high) == (0.0, 1.0)
+
+
+def test_the_base_rate_costs_its_entropy() -> None:
+    assert base_log_loss([0, 1]) == pytest.approx(math.log(2))
+    assert base_log_loss([0, 0, 0, 1]) == pytest.approx(0.25 * math.log(4) + 0.75 * math.log(4 / 3))
+    assert base_log_loss([1, 1]) == 0.0
+    assert math.isnan(base_log_loss([]))
