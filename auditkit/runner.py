@@ -9,7 +9,7 @@ from typing import Any
 from auditkit.checks.base import CHECKS, Check, settings
 from auditkit.config import AuditConfig, built
 from auditkit.errors import AuditkitError, ConfigError, NotApplicable
-from auditkit.models.predictor import Ability
+from auditkit.models.predictor import Ability, Decisions
 from auditkit.results import AuditReport, CheckResult, Finding, Section, Status, worst
 from auditkit.runtime import track
 from auditkit.subject import Subject
@@ -73,7 +73,7 @@ def run_checks(subject: Subject, config: AuditConfig | None = None) -> AuditRepo
     checks = checks_of(config)
     started = datetime.now(UTC)
     clock = time.perf_counter()
-    subject.labels, subject.outputs, subject.memberships  # noqa: B018 - a fault here is no check's
+    subject.compute()  # a fault here is no check's
     results = tuple(
         _run(name, check, subject) for name, check in track(checks, "checking", len(checks))
     )
@@ -167,14 +167,16 @@ def _reason(limits: Mapping[str, Any], name: str) -> str:
 
 def _model_facts(subject: Subject) -> dict[str, Any]:
     facts = dict(subject.predictor.facts)
-    if subject.outputs.reading:
-        facts["outputs read as"] = subject.outputs.reading
     facts["abilities"] = sorted(subject.predictor.abilities)
-    facts["decisions"] = (
-        "the model's own"
-        if subject.outputs.predictions is not None
-        else f"positive where the score is at least {subject.threshold:g}"
-    )
+    outputs = subject.outputs
+    if isinstance(outputs, Decisions):
+        if outputs.reading:
+            facts["outputs read as"] = outputs.reading
+        facts["decisions"] = (
+            "the model's own"
+            if outputs.predictions is not None
+            else f"positive where the score is at least {subject.threshold:g}"
+        )
     return facts
 
 

@@ -3,16 +3,37 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from auditkit.bias.groups import group_counts
-from auditkit.data.tables import Table, labels, memberships
+from auditkit.data.schema import Task
+from auditkit.data.tables import Table, classes, labels, memberships, targets
 from auditkit.errors import NotApplicable
 from auditkit.models.card import Card
-from auditkit.models.predictor import Ability, Outputs, Predictor
+from auditkit.models.predictor import (
+    Ability,
+    Classes,
+    Decisions,
+    Judge,
+    Numbers,
+    Outputs,
+    Predictor,
+)
 from auditkit.runtime import Runtime
+
+Answers = TypeVar("Answers", bound=Any)
+
+SAYS = {
+    Task.DECISION: "the model decides between two outcomes",
+    Task.CLASSES: "the model chooses between several classes",
+    Task.NUMBER: "the model gives a number",
+    Task.TRANSDUCTION: "the model turns a text into another",
+    Task.LANGUAGE: "the model continues texts",
+    Task.IMAGES: "the model makes images",
+}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,35 +50,48 @@ class Subject:
     card: Card | None
     runtime: Runtime
     threshold: float = 0.5
+    judge: Judge | None = None
 
     @property
     def frame(self) -> pd.DataFrame:
         """The audited rows."""
         return self.table.frame
 
-    @cached_property
-    def labels(self) -> np.ndarray:
-        """1 where the target is the positive outcome, (n,) int8."""
-        return labels(self.frame, self.table.schema, self.table.name)
+    @property
+    def task(self) -> Task:
+        """What is asked of the model."""
+        return self.predictor.task
 
     @cached_property
     def outputs(self) -> Outputs:
         """What the model says of the audited rows."""
         return self.predictor.outputs(self.frame)
 
+    @cached_property
+    def train_outputs(self) -> Outputs:
+        """What the model says of the rows it was trained on."""
+        return self.predictor.outputs(self.required_train.frame)
+
+    @cached_property
+    def labels(self) -> np.ndarray:
+        """1 where the target is the positive outcome, (n,) int8. Asked of decisions alone."""
+        self.require(Task.DECISION)
+        return labels(self.frame, self.table.schema, self.table.name)
+
     @property
     def scores(self) -> np.ndarray:
         """Probability of the positive outcome, (n,). Raises NotApplicable without scores."""
-        if self.outputs.scores is None:
+        scores = self._decisions(self.outputs).scores
+        if scores is None:
             raise NotApplicable(
                 "the model gave decisions without scores; give probabilities with --score"
             )
-        return self.outputs.scores
+        return scores
 
     @property
     def predictions(self) -> np.ndarray:
         """The decisions, (n,) int8: the model's own, or scores at the threshold."""
-        return self._decisions(self.outputs)
+        return self._decided(self._decisions(self.outputs))
 
     @cached_property
     def train_labels(self) -> np.ndarray:
@@ -65,10 +99,71 @@ class Subject:
         table = self.required_train
         return labels(table.frame, table.schema, table.name)
 
-    @cached_property
+    @property
     def train_predictions(self) -> np.ndarray:
         """Decisions on the training rows."""
-        return self._decisions(self.predictor.outputs(self.required_train.frame))
+        return self._decided(self._decisions(self.train_outputs))
+
+    @cached_property
+    def classes(self) -> np.ndarray:
+        """The right class of each row as a place among the target's levels, (n,) int64."""
+        self.require(Task.CLASSES)
+        return classes(self.frame, self.table.schema, self.table.name)
+
+    @property
+    def probabilities(self) -> np.ndarray:
+        """Probability of each level of the target, (n, K). Asked of several classes alone."""
+        return self.answers(Classes).probabilities
+
+    @cached_property
+    def truth(self) -> np.ndarray:
+        """The right number of each row, (n,) float64. Asked of numbers alone."""
+        self.require(Task.NUMBER)
+        return targets(self.frame, self.table.schema, self.table.name)
+
+    @property
+    def values(self) -> np.ndarray:
+        """The number that the model says, (n,) float64."""
+        return self.answers(Numbers).values
+
+    @property
+    def right(self) -> np.ndarray:
+        """Whether the model's answer is right, (n,) bool, for decisions and classes."""
+        if self.task is Task.CLASSES:
+            return np.asarray(self.probabilities.argmax(axis=1) == self.classes)
+        return np.asarray(self.predictions == self.labels)
+
+    @property
+    def train_right(self) -> np.ndarray:
+        """The same for the rows it was trained on."""
+        if self.task is not Task.CLASSES:
+            return np.asarray(self.train_predictions == self.train_labels)
+        table, outputs = self.required_train, self.train_outputs
+        assert isinstance(outputs, Classes), "a model of classes gives their probabilities"
+        known = classes(table.frame, table.schema, table.name)
+        return np.asarray(outputs.probabilities.argmax(axis=1) == known)
+
+    def compute(self) -> None:
+        """Read the target and the groups and ask the model now, so that faults in them show."""
+        match self.task:
+            case Task.DECISION:
+                _ = self.labels
+            case Task.CLASSES:
+                _ = self.classes
+            case Task.NUMBER:
+                _ = self.truth
+        _ = self.outputs, self.memberships
+
+    def answers(self, kind: type[Answers]) -> Answers:
+        """The outputs, if they are of this kind. Raises NotApplicable where they are not."""
+        if not isinstance(self.outputs, kind):
+            raise NotApplicable(f"{SAYS[self.task]}; this is asked of other models")
+        return self.outputs
+
+    def require(self, *tasks: Task) -> None:
+        """Raise NotApplicable unless the model's task is one of these."""
+        if self.task not in tasks:
+            raise NotApplicable(f"{SAYS[self.task]}; this is asked of other models")
 
     @property
     def required_train(self) -> Table:
@@ -119,7 +214,12 @@ class Subject:
         """A check's own random numbers: adding a check changes no other's."""
         return self.runtime.rng(rule)
 
-    def _decisions(self, outputs: Outputs) -> np.ndarray:
+    def _decisions(self, outputs: Outputs) -> Decisions:
+        self.require(Task.DECISION)
+        assert isinstance(outputs, Decisions), "a model that decides gives decisions"
+        return outputs
+
+    def _decided(self, outputs: Decisions) -> np.ndarray:
         if outputs.predictions is not None:
             return outputs.predictions
         assert outputs.scores is not None, "a model gives scores, predictions or both"

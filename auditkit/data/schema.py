@@ -15,6 +15,29 @@ class Kind(StrEnum):
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
+    TEXT = "text"  # each cell a str
+    IMAGE = "image"  # each cell a uint8 array (channels, height, width)
+    SEQUENCE = "sequence"  # each cell a float32 array (steps, channels), steps as many as it has
+
+
+class Medium(StrEnum):
+    """What a model reads: columns of a table, or the one feature that is no column of a table."""
+
+    TABLE = "table"
+    TEXT = "text"
+    IMAGE = "image"
+    SEQUENCE = "sequence"
+
+
+class Task(StrEnum):
+    """What is asked of a model."""
+
+    DECISION = "decision"  # one outcome is favoured: yes or no
+    CLASSES = "classes"  # one of several
+    NUMBER = "number"
+    TRANSDUCTION = "transduction"  # a text turned into another
+    LANGUAGE = "language"  # text, token after token
+    IMAGES = "images"  # new images like those of the data
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +60,9 @@ class Column:
 class Schema:
     """The columns of a table by role.
 
-    positive is the target value that counts as the favoured outcome (">50K"); None means that
-    the target is a number. A sensitive column may also be a feature: that is worth knowing.
+    positive is the target value that counts as the favoured outcome (">50K"); None where the
+    target is no decision: a number, one of several classes (its levels, in their order), or a
+    text. A sensitive column may also be a feature: that is worth knowing.
     """
 
     target: Column
@@ -55,6 +79,29 @@ class Schema:
     def sensitive_names(self) -> tuple[str, ...]:
         """Names of the sensitive columns."""
         return tuple(column.name for column in self.sensitive)
+
+    @property
+    def medium(self) -> Medium:
+        """What the features are: a table, or the kind of the one feature that is none."""
+        kinds = {column.kind for column in self.features}
+        return next((one for one in Medium if one.value in kinds), Medium.TABLE)
+
+    @property
+    def task(self) -> Task:
+        """What the target asks for; an architecture that generates has a task of its own."""
+        if self.positive is not None:
+            return Task.DECISION
+        match self.target.kind:
+            case Kind.NUMERIC:
+                return Task.NUMBER
+            case Kind.TEXT:
+                return (
+                    Task.LANGUAGE
+                    if self.feature_names == (self.target.name,)
+                    else (Task.TRANSDUCTION)
+                )
+            case _:
+                return Task.CLASSES
 
     @property
     def names(self) -> tuple[str, ...]:

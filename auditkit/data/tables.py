@@ -10,11 +10,12 @@ from auditkit.data.inference import infer_schema, require_known
 from auditkit.data.memberships import memberships
 from auditkit.data.reading import read_table
 from auditkit.data.schema import Schema, require_column
-from auditkit.data.values import coded, is_number, numbers
+from auditkit.data.values import Coded, coded, is_number, numbers
 from auditkit.errors import DataError, UsageError
 
 __all__ = [
     "Table",
+    "classes",
     "infer_schema",
     "labels",
     "memberships",
@@ -46,7 +47,31 @@ def labels(frame: pd.DataFrame, schema: Schema, where: str = "the data") -> np.n
     rather than a decision, or has a level that the schema does not list.
     """
     if schema.positive is None:
-        raise DataError(f"target {schema.target.name!r} is a number: it has no positive value")
+        raise DataError(
+            f"target {schema.target.name!r} is no decision: it has no positive value; name it "
+            "with --positive"
+        )
+    levels = _known_levels(frame, schema, where)
+    chosen = np.array([name == schema.positive for name in levels.names], dtype=np.int8)
+    result: np.ndarray = chosen[levels.codes]
+    return result
+
+
+def classes(frame: pd.DataFrame, schema: Schema, where: str = "the data") -> np.ndarray:
+    """The place of the target's value among the schema's levels: (n,) int64 from 0.
+
+    Raises DataError where the target is absent, missing in a row or has another level.
+    """
+    levels = _known_levels(frame, schema, where)
+    place = {name: code for code, name in enumerate(schema.target.levels)}
+    codes: np.ndarray = np.array([place[name] for name in levels.names], dtype=np.int64)[
+        levels.codes
+    ]
+    return codes
+
+
+def _known_levels(frame: pd.DataFrame, schema: Schema, where: str) -> Coded:
+    """The target's levels and codes. Raises DataError for one missing or not the schema's."""
     require_column(frame, schema.target.name, where)
     target = frame[schema.target.name]
     levels = coded(target)
@@ -58,9 +83,7 @@ def labels(frame: pd.DataFrame, schema: Schema, where: str = "the data") -> np.n
                 f"target {schema.target.name!r} in {where} has the level {name!r}, never seen in "
                 f"training; it was {', '.join(known)}: correct the values or train again"
             )
-    chosen = np.array([name == schema.positive for name in levels.names], dtype=np.int8)
-    result: np.ndarray = chosen[levels.codes]
-    return result
+    return levels
 
 
 def targets(frame: pd.DataFrame, schema: Schema, where: str = "the data") -> np.ndarray:

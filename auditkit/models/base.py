@@ -1,27 +1,51 @@
 """What an architecture is, and how encoded rows reach one."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from auditkit.data.encoding import Encoded, Encoder
+from auditkit.data.encoding import Encoded
+from auditkit.data.schema import Medium, Task
 from auditkit.registry import Registry
 
 
-class Architecture(Protocol):
-    """A network that can be built for a table, trained, saved and audited.
+@dataclass(frozen=True, kw_only=True)
+class Head:
+    """What a network has to answer.
 
-    Options is a frozen dataclass of its sizes. forward takes numeric (B, N) float, missing
-    (B, N) bool and categorical (B, C) integers, and gives logits (B,).
+    size is 1 for a decision (a logit) or a number, else the number of classes, of tokens of the
+    target's vocabulary, or 0 where none is asked for. mean and deviation are those of a numeric
+    target in the training rows: the network answers in the target's own unit.
+    """
+
+    task: Task
+    size: int = 1
+    mean: float = 0.0
+    deviation: float = 1.0
+
+
+class Architecture(Protocol):
+    """A network that can be built for data, trained, saved and audited.
+
+    Options is a frozen dataclass of its sizes. media are what it can read; tasks what it can be
+    asked. forward takes the tensors of one medium, rows first:
+    table     numeric (B, N) float, missing (B, N) bool, categorical (B, C) integers
+    image     pixels (B, channels, height, width) float in [0, 1]
+    sequence  values (B, T, channels) float, lengths (B,) integers
+    text      tokens (B, T) integers, lengths (B,) integers
+    and gives (B,) for one answer a row, (B, K) for classes, (B, T, V) for tokens.
     """
 
     Options: ClassVar[type[Any]]
+    media: ClassVar[frozenset[Medium]]
+    tasks: ClassVar[frozenset[Task]]
 
     @classmethod
-    def for_table(cls, encoder: Encoder, options: Any) -> nn.Module:
-        """An untrained network for the columns that `encoder` was fitted on."""
+    def build(cls, encoder: Any, head: Head, options: Any) -> nn.Module:
+        """An untrained network for the data that `encoder` was fitted on."""
         ...
 
 

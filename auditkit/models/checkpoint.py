@@ -7,9 +7,10 @@ from typing import Any
 import pandas as pd
 import torch
 
+from auditkit.data.schema import Task
 from auditkit.models.base import batches, tensors
 from auditkit.models.files import Checkpoint
-from auditkit.models.predictor import Ability, Outputs
+from auditkit.models.predictor import Ability, Decisions
 from auditkit.runtime import Runtime
 
 
@@ -27,6 +28,11 @@ class CheckpointModel:
         return frozenset(Ability)
 
     @property
+    def task(self) -> Task:
+        """What it was trained for."""
+        return Task.DECISION
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """What the report says of it."""
         card = self.checkpoint.card
@@ -41,7 +47,7 @@ class CheckpointModel:
         }
 
     @torch.no_grad()
-    def outputs(self, frame: pd.DataFrame) -> Outputs:
+    def outputs(self, frame: pd.DataFrame) -> Decisions:
         """Probability of the positive outcome of each row."""
         device = self.runtime.resolved_device()
         model = self.checkpoint.model.to(device)
@@ -50,4 +56,4 @@ class CheckpointModel:
             model(*(one.to(device) for one in batch)).cpu()
             for batch in batches(rows, self.runtime.batch_size)
         ]
-        return Outputs(scores=torch.sigmoid(torch.cat(logits).double()).numpy())
+        return Decisions(scores=torch.sigmoid(torch.cat(logits).double()).numpy())

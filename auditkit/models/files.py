@@ -18,8 +18,9 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
+from auditkit.data.schema import Task
 from auditkit.errors import DataError, ModelError, UsageError
-from auditkit.models.base import ARCHITECTURES
+from auditkit.models.base import ARCHITECTURES, Head
 from auditkit.models.card import Card
 
 WEIGHTS = "model.safetensors"
@@ -122,7 +123,7 @@ def _card(folder: Path) -> tuple[bytes, Card]:
 def _built(card: Card) -> nn.Module:
     try:
         family = ARCHITECTURES[card.architecture]
-        return family.for_table(card.encoder, family.Options(**card.options))
+        return family.build(card.encoder, Head(task=Task.DECISION), family.Options(**card.options))
     except (TypeError, ValueError, RuntimeError, UsageError) as error:
         raise ModelError(f"the card's options are not {card.architecture}'s: {error}") from error
 

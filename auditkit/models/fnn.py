@@ -19,7 +19,8 @@ import torch
 from torch import Tensor, nn
 
 from auditkit.data.encoding import Encoder
-from auditkit.models.base import ARCHITECTURES
+from auditkit.data.schema import Medium, Task
+from auditkit.models.base import ARCHITECTURES, Head
 from auditkit.ranges import ranged, require_ranges
 
 
@@ -98,6 +99,8 @@ class FNN(nn.Module):
     """
 
     Options: ClassVar[type[FNNOptions]] = FNNOptions
+    media: ClassVar[frozenset[Medium]] = frozenset({Medium.TABLE})
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.DECISION})
 
     def __init__(
         self,
@@ -125,7 +128,7 @@ class FNN(nn.Module):
         self.output = nn.Linear(width, 1)
 
     @classmethod
-    def for_table(cls, encoder: Encoder, options: Any) -> Self:
+    def build(cls, encoder: Encoder, head: Head, options: Any) -> Self:
         """An untrained network for the columns that `encoder` was fitted on."""
         return cls(encoder.edges, encoder.cardinalities, options)
 

@@ -20,11 +20,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from torch import Tensor, nn
 
-from auditkit.data.schema import require_column
+from auditkit.data.schema import Task, require_column
 from auditkit.data.values import is_number, numbers
 from auditkit.errors import DataError, ModelError, UsageError, suggestion
 from auditkit.models.base import batches, parameters
-from auditkit.models.predictor import Ability, Outputs
+from auditkit.models.predictor import Ability, Decisions
 from auditkit.runtime import Runtime
 
 Preprocess = Callable[[pd.DataFrame], Any]
@@ -55,6 +55,11 @@ class ForeignModel:
         return frozenset(Ability)
 
     @property
+    def task(self) -> Task:
+        """A decision: nothing else can be handed over in this way yet."""
+        return Task.DECISION
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """What the report says of it."""
         how = self.preprocess_name or "numeric columns as they are, float32"
@@ -67,7 +72,7 @@ class ForeignModel:
         }
 
     @torch.no_grad()
-    def outputs(self, frame: pd.DataFrame) -> Outputs:
+    def outputs(self, frame: pd.DataFrame) -> Decisions:
         """Probability of the positive outcome of each row."""
         device = self.runtime.resolved_device()
         module = self.module.to(device).eval()
@@ -250,8 +255,8 @@ def _one_column(answer: Any, rows: int, name: str) -> Tensor:
     )
 
 
-def _probabilities(answers: Tensor) -> Outputs:
+def _probabilities(answers: Tensor) -> Decisions:
     """Answers that all lie between 0 and 1 are probabilities; anything else is logits."""
     if bool(((answers >= 0) & (answers <= 1)).all()):
-        return Outputs(scores=answers.numpy(), reading="all between 0 and 1: probabilities")
-    return Outputs(scores=torch.sigmoid(answers).numpy(), reading="logits, through a sigmoid")
+        return Decisions(scores=answers.numpy(), reading="all between 0 and 1: probabilities")
+    return Decisions(scores=torch.sigmoid(answers).numpy(), reading="logits, through a sigmoid")

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from auditkit.data.inference import spelled_as
-from auditkit.data.schema import Schema, require_column
+from auditkit.data.schema import Schema, Task, require_column
 from auditkit.data.values import coded, is_number, numbers
 from auditkit.errors import DataError, suggestion
-from auditkit.models.predictor import Ability, Outputs
+from auditkit.models.predictor import Ability, Decisions
 
 BITS = (("0", "1"), ("false", "true"))  # decisions that need no words of the target's
 
@@ -36,6 +36,11 @@ class PredictionsModel:
         return frozenset({Ability.SCORES} if self.score else ())
 
     @property
+    def task(self) -> Task:
+        """A decision: nothing else can be handed over in this way yet."""
+        return Task.DECISION
+
+    @property
     def facts(self) -> Mapping[str, Any]:
         """What the report says of it."""
         return {
@@ -45,13 +50,13 @@ class PredictionsModel:
             "score column": self.score,
         }
 
-    def outputs(self, frame: pd.DataFrame) -> Outputs:
+    def outputs(self, frame: pd.DataFrame) -> Decisions:
         """The columns, checked. Raises DataError where they hold anything else."""
         scores = self._scores(frame) if self.score else None
         if not self.prediction:
-            return Outputs(scores=scores)
+            return Decisions(scores=scores)
         predictions, reading = self._predictions(frame)
-        return Outputs(scores=scores, predictions=predictions, reading=reading)
+        return Decisions(scores=scores, predictions=predictions, reading=reading)
 
     def _scores(self, frame: pd.DataFrame) -> np.ndarray:
         column = self._column(frame, str(self.score))

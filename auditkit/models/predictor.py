@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 import pandas as pd
 
+from auditkit.data.schema import Task
+
 
 class Ability(StrEnum):
     """What can be asked of a model."""
@@ -20,8 +22,8 @@ class Ability(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Outputs:
-    """What a model says of n rows; one of the two may be None.
+class Decisions:
+    """What a model decides of n rows; one of the two may be None.
 
     scores (n,) float64 is the probability of the positive outcome; predictions (n,) int8 is the
     decision, None where it follows from the scores and a threshold. reading says how the
@@ -31,6 +33,54 @@ class Outputs:
     scores: np.ndarray | None = None
     predictions: np.ndarray | None = None
     reading: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Classes:
+    """probabilities (n, K) float64 of the target's levels, in the schema's order."""
+
+    probabilities: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Numbers:
+    """values (n,) float64 in the target's own unit."""
+
+    values: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Texts:
+    """texts (n,) object: what the model makes of each row's text."""
+
+    texts: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Language:
+    """What each of n texts costs to write down, and texts that the model made by itself.
+
+    bits (n,) float64 is -log2 of the probability of the whole text, characters (n,) int64 its
+    length; samples are a few texts drawn from the model.
+    """
+
+    bits: np.ndarray
+    characters: np.ndarray
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Images:
+    """pixels (m, channels, height, width) uint8 that the model made; classes (m,) if it was told.
+
+    m is the model's own choice and has nothing to do with the audited rows.
+    """
+
+    pixels: np.ndarray
+    classes: np.ndarray | None = None
+
+
+Outputs = Decisions | Classes | Numbers | Texts | Language | Images
 
 
 class Predictor(Protocol):
@@ -46,6 +96,32 @@ class Predictor(Protocol):
         """What the report says of it: name, kind, checksum, number of parameters."""
         ...
 
+    @property
+    def task(self) -> Task:
+        """What it was made for, and so which of the outputs it gives."""
+        ...
+
     def outputs(self, frame: pd.DataFrame) -> Outputs:
-        """Scores or decisions for the rows of `frame`, in their order."""
+        """What it says of the rows of `frame`, in their order."""
+        ...
+
+
+class Judge(Protocol):
+    """A classifier that looks at made images: an audit of a generator needs one.
+
+    name says which it is; levels are its classes in the order of the probabilities.
+    """
+
+    @property
+    def name(self) -> str:
+        """What the report calls it."""
+        ...
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """Its classes."""
+        ...
+
+    def look(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Features (n, d) and probabilities (n, K), float64, of images (n, C, H, W) uint8."""
         ...

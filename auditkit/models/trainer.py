@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
 from auditkit.data.encoding import Encoder
+from auditkit.data.schema import Task
 from auditkit.data.tables import Table, labels
 from auditkit.errors import UsageError
-from auditkit.models.base import ARCHITECTURES, batches, parameters, tensors
+from auditkit.models.base import ARCHITECTURES, Head, batches, parameters, tensors
 from auditkit.models.card import Card, DataSource, Epoch, Training
 from auditkit.probing.units import dead_units
 from auditkit.ranges import ranged, require_ranges
@@ -77,7 +78,7 @@ def train(
     device = runtime.resolved_device()
     encoder, fitting, validation = _parts(table, recipe, runtime, device)
     with runtime.seeded("train"):
-        model = family.for_table(encoder, sizes).to(device)
+        model = family.build(encoder, Head(task=Task.DECISION), sizes).to(device)
         started = time.perf_counter()
         history, best = _fit(model, fitting, validation, recipe)
         seconds = time.perf_counter() - started

@@ -42,7 +42,7 @@ def test_a_level_never_seen_in_training_is_refused_by_name() -> None:
 def test_a_missing_target_and_a_numeric_one_have_no_labels() -> None:
     with pytest.raises(DataError, match="missing in 1 of 2 rows"):
         labels(pd.DataFrame({"y": ["yes", None]}), schema())
-    with pytest.raises(DataError, match="is a number"):
+    with pytest.raises(DataError, match="no decision"):
         labels(pd.DataFrame({"y": [1.5, 2.5]}), schema(None, ()))
     with pytest.raises(DataError, match=r"no column 'y' in rows\.csv"):
         labels(pd.DataFrame({"z": [1]}), schema(), "rows.csv")
