@@ -70,7 +70,7 @@ def counted(**cells: tuple[int, int, int, int]) -> pd.DataFrame:
 
 def card_with(*, dead: float = 0.0, seconds: float = 3.0) -> Card:
     """A card whose training is made up; only what the checks of training read is filled in."""
-    from auditkit.data.encoding import Encoder
+    from auditkit.data.encoding import TableEncoder
 
     epoch = Epoch(
         epoch=1,
@@ -104,7 +104,7 @@ def card_with(*, dead: float = 0.0, seconds: float = 3.0) -> Card:
         architecture="fnn",
         options={},
         schema=schema,
-        encoder=Encoder(numeric=(), categorical=()),
+        encoder=TableEncoder(numeric=(), categorical=()),
         data=DataSource(
             name="planted", sha256="0" * 64, catalogue=False, test_fraction=0.25, split_seed=0
         ),

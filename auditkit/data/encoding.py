@@ -1,4 +1,4 @@
-"""Turns rows into numbers a network can take, by what was seen in the training rows alone."""
+"""Turns the rows of a table into numbers a network can take, by the training rows alone."""
 
 import math
 from collections.abc import Mapping
@@ -64,7 +64,7 @@ class Categorical:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Encoder:
+class TableEncoder:
     """How each feature becomes numbers. Fitted once, saved as JSON with the model."""
 
     numeric: tuple[Numeric, ...]
@@ -130,6 +130,11 @@ class Encoder:
         for index, column in enumerate(self.categorical):
             categorical[:, index] = _codes(coded(frame[column.name]), column.levels)
         return Encoded(numeric=numeric, missing=missing, categorical=categorical)
+
+    def arrays(self, frame: pd.DataFrame, where: str = "the data") -> tuple[np.ndarray, ...]:
+        """numeric, missing and categorical, as `transform` gives them."""
+        encoded = self.transform(frame, where)
+        return encoded.numeric, encoded.missing, encoded.categorical
 
     def unseen(self, frame: pd.DataFrame) -> dict[str, int]:
         """Rows with a level never seen in training, by categorical feature (0 included)."""

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditkit.data.encoding import Encoder
+from auditkit.data.encoding import TableEncoder
 from auditkit.data.schema import Column, Kind, Schema
 from auditkit.errors import DataError
 
@@ -34,7 +34,7 @@ TRAINING = pd.DataFrame(
 
 
 def test_numbers_are_standardised_by_the_known_training_values() -> None:
-    encoder = Encoder.fit(TRAINING, SCHEMA)
+    encoder = TableEncoder.fit(TRAINING, SCHEMA)
     age, pay = encoder.numeric
     assert (age.mean, age.median) == (40.0, 40.0)
     assert age.deviation == pytest.approx(math.sqrt(800 / 3))
@@ -48,7 +48,7 @@ def test_numbers_are_standardised_by_the_known_training_values() -> None:
 
 
 def test_levels_are_coded_in_order_and_missing_is_not_never_seen() -> None:
-    encoder = Encoder.fit(TRAINING, SCHEMA)
+    encoder = TableEncoder.fit(TRAINING, SCHEMA)
     job, town = encoder.categorical
     assert job.levels == ("clerk", "cook")
     assert town.levels == ("2", "10")  # by number, not by text
@@ -63,21 +63,21 @@ def test_levels_are_coded_in_order_and_missing_is_not_never_seen() -> None:
 
 
 def test_only_training_rows_count() -> None:
-    encoder = Encoder.fit(TRAINING, SCHEMA)
+    encoder = TableEncoder.fit(TRAINING, SCHEMA)
     before = encoder.to_dict()
     encoder.transform(TRAINING.assign(age=1e9, job="astronaut"))
     assert encoder.to_dict() == before
 
 
 def test_rare_levels_may_be_left_out() -> None:
-    encoder = Encoder.fit(TRAINING, SCHEMA, min_count=2)
+    encoder = TableEncoder.fit(TRAINING, SCHEMA, min_count=2)
     assert encoder.categorical[0].levels == ("cook",)
     assert encoder.transform(TRAINING).categorical[:, 0].tolist() == [2, 0, 1, 2]
 
 
 def test_edges_are_quantiles_on_the_standardised_scale() -> None:
     frame = TRAINING.iloc[[0] * 101].assign(age=np.arange(101.0), pay=0.0)
-    encoder = Encoder.fit(frame, SCHEMA, bins=4)
+    encoder = TableEncoder.fit(frame, SCHEMA, bins=4)
     assert encoder.numeric[0].edges == (0.0, 25.0, 50.0, 75.0, 100.0)
     age, pay = encoder.edges
     values = encoder.transform(frame).numeric[:, 0]
@@ -88,48 +88,48 @@ def test_edges_are_quantiles_on_the_standardised_scale() -> None:
 
 def test_edges_that_ties_leave_over_go_to_the_distinct_values() -> None:
     frame = TRAINING.iloc[[0] * 100].assign(pay=[0.0] * 90 + list(range(1, 11)))
-    edges = Encoder.fit(frame, SCHEMA, bins=8).numeric[1].edges
+    edges = TableEncoder.fit(frame, SCHEMA, bins=8).numeric[1].edges
     assert list(edges) == sorted(set(edges))
     assert (edges[0], edges[-1]) == (0.0, 10.0)
     assert 5 < len(edges) <= 9  # quantiles of the rows alone give 0 and 10
 
 
 def test_text_in_a_numeric_column_is_named_with_its_row() -> None:
-    encoder = Encoder.fit(TRAINING, SCHEMA)
+    encoder = TableEncoder.fit(TRAINING, SCHEMA)
     wrong = TRAINING.assign(age=["20", None, "unknown", "4x"])
     with pytest.raises(DataError, match=r"column 'age' should hold numbers; row 3 has 'unknown'"):
         encoder.transform(wrong)
     with pytest.raises(DataError, match="column 'age' should hold numbers"):
-        Encoder.fit(wrong, SCHEMA)
+        TableEncoder.fit(wrong, SCHEMA)
 
 
 def test_numbers_written_as_text_and_truth_values_are_numbers() -> None:
-    encoder = Encoder.fit(TRAINING, SCHEMA)
+    encoder = TableEncoder.fit(TRAINING, SCHEMA)
     text = TRAINING.assign(age=["20", "40", None, "60"])
     assert (encoder.transform(text).numeric == encoder.transform(TRAINING).numeric).all()
     flags = TRAINING.assign(age=[True, False, True, False])
-    assert Encoder.fit(flags, SCHEMA).numeric[0].mean == 0.5
+    assert TableEncoder.fit(flags, SCHEMA).numeric[0].mean == 0.5
 
 
 def test_an_absent_column_is_named() -> None:
-    encoder = Encoder.fit(TRAINING, SCHEMA)
+    encoder = TableEncoder.fit(TRAINING, SCHEMA)
     with pytest.raises(DataError, match=r"no column 'town' in new\.csv"):
         encoder.transform(TRAINING.drop(columns="town"), "new.csv")
 
 
 def test_a_column_without_any_known_value_is_encoded_as_missing_everywhere() -> None:
     frame = TRAINING.assign(age=np.nan, job=None)
-    found = Encoder.fit(frame, SCHEMA).transform(frame)
+    found = TableEncoder.fit(frame, SCHEMA).transform(frame)
     assert found.missing[:, 0].all()
     assert (found.numeric[:, 0] == 0).all()
     assert (found.categorical[:, 0] == 1).all()
 
 
 def test_absurd_values_stay_finite() -> None:
-    encoder = Encoder.fit(TRAINING, SCHEMA)
+    encoder = TableEncoder.fit(TRAINING, SCHEMA)
     absurd = TRAINING.assign(age=[1e308, -1e308, 0.0, 0.0])
     assert np.isfinite(encoder.transform(absurd).numeric).all()
-    assert np.isfinite(Encoder.fit(absurd, SCHEMA).transform(absurd).numeric).all()
+    assert np.isfinite(TableEncoder.fit(absurd, SCHEMA).transform(absurd).numeric).all()
 
 
 FLOATS = st.floats(allow_nan=True, allow_infinity=True)
@@ -141,24 +141,24 @@ def test_any_column_is_encoded_finitely_and_survives_json(
 ) -> None:
     frame = pd.DataFrame({"age": [one for one, _ in rows], "job": [job for _, job in rows]})
     schema = Schema(target=SCHEMA.target, positive="1", features=SCHEMA.features[:2], sensitive=())
-    encoder = Encoder.fit(frame.astype({"job": object}), schema)
+    encoder = TableEncoder.fit(frame.astype({"job": object}), schema)
     found = encoder.transform(frame)
     assert np.isfinite(found.numeric).all()
     assert found.categorical.min() >= 1  # the training rows hold nothing never seen
     assert found.categorical.max() < encoder.cardinalities[0]
     assert all(np.isfinite(edges).all() for edges in encoder.edges)
-    again = Encoder.from_dict(json.loads(json.dumps(encoder.to_dict(), allow_nan=False)))
+    again = TableEncoder.from_dict(json.loads(json.dumps(encoder.to_dict(), allow_nan=False)))
     assert again == encoder
 
 
 def test_a_saved_encoder_that_was_tampered_with_is_refused() -> None:
-    saved = Encoder.fit(TRAINING, SCHEMA).to_dict()
+    saved = TableEncoder.fit(TRAINING, SCHEMA).to_dict()
     broken = [{}, {"numeric": []}, {**saved, "numeric": [{**saved["numeric"][0], "deviation": 0}]}]
     broken.append({**saved, "numeric": [{**saved["numeric"][0], "edges": [1.0]}]})
     broken.append({**saved, "categorical": [{"name": "x"}]})
     for raw in broken:
         with pytest.raises(DataError, match="not one that auditkit wrote"):
-            Encoder.from_dict(raw)
+            TableEncoder.from_dict(raw)
 
 
 def test_fifty_thousand_rows_are_encoded_in_a_fifth_of_a_second() -> None:
@@ -173,7 +173,7 @@ def test_fifty_thousand_rows_are_encoded_in_a_fifth_of_a_second() -> None:
         for name in frame
     )
     schema = Schema(target=SCHEMA.target, positive="1", features=columns, sensitive=())
-    encoder = Encoder.fit(frame, schema)
+    encoder = TableEncoder.fit(frame, schema)
     start = process_time()
     encoder.transform(frame)
     assert process_time() - start < 0.2

@@ -1,0 +1,210 @@
+"""Turns texts into tokens by a tokenizer that was trained on the training rows and is kept.
+
+The tokenizer is one of the `tokenizers` library, saved as its own JSON with the model: reading
+one runs nothing. Sennrich, Haddow & Birch 2016, "Neural Machine Translation of Rare Words with
+Subword Units", for byte pairs.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
+
+from auditkit.data.schema import require_column
+from auditkit.errors import DataError
+
+PAD, UNKNOWN, START, END, MASK = range(5)
+SPECIAL = ("[PAD]", "[UNK]", "[START]", "[END]", "[MASK]")
+
+# pieces: lower-cased words cut into byte pairs; bytes: any text, exactly as it is;
+# characters: one token each; symbols: what stands between blanks.
+Units = Literal["pieces", "bytes", "characters", "symbols"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextEncoder:
+    """A trained tokenizer, as JSON, for one column; longest bounds the tokens of a row."""
+
+    column: str
+    units: Units
+    longest: int
+    tokenizer: str
+
+    @classmethod
+    def fit(
+        cls, frame: pd.DataFrame, column: str, *, units: Units, vocabulary: int, longest: int
+    ) -> Self:
+        """Learn at most `vocabulary` tokens from training rows. Raises DataError for no text."""
+        texts = _texts(frame, column, "the training data")
+        made = _untrained(units)
+        trainer = _trainer(units, vocabulary)
+        made.train_from_iterator(_spread(texts), trainer=trainer)
+        return cls(column=column, units=units, longest=longest, tokenizer=made.to_str())
+
+    @cached_property
+    def _made(self) -> Tokenizer:
+        return Tokenizer.from_str(self.tokenizer)
+
+    @property
+    def vocabulary(self) -> int:
+        """How many tokens there are, the special ones included."""
+        return int(self._made.get_vocab_size())
+
+    def tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """The tokens of each text, int32, uncut."""
+        made = self._made.encode_batch_fast(list(texts), add_special_tokens=False)
+        return [np.array(one.ids, dtype=np.int32) for one in made]
+
+    def text(self, tokens: Iterable[int]) -> str:
+        """The text that tokens spell, special ones left out."""
+        kept = [int(one) for one in tokens if int(one) >= len(SPECIAL)]
+        return str(self._made.decode(kept, skip_special_tokens=True))
+
+    def arrays(self, frame: pd.DataFrame, where: str = "the data") -> tuple[np.ndarray, ...]:
+        """tokens (n, T) int64, 0 after the end, and lengths (n,) int64.
+
+        T is the longest of these rows, `longest` at most: what is beyond is cut off. Raises
+        DataError where a text is absent or empty.
+        """
+        return padded([one[: self.longest] for one in self.rows(frame, where)])
+
+    def rows(self, frame: pd.DataFrame, where: str = "the data") -> list[np.ndarray]:
+        """The tokens of each row, uncut. Raises DataError where a text is absent or empty."""
+        found = self.tokens(_texts(frame, self.column, where))
+        for row, one in enumerate(found):
+            if not len(one):
+                raise DataError(
+                    f"the text in row {row + 1} of {where} is empty: drop the row or fill it in"
+                )
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` gives back an equal encoder."""
+        return {**asdict(self), "tokenizer": json.loads(self.tokenizer)}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Self:
+        """The encoder that `to_dict` wrote. Raises DataError where a part is missing or wrong."""
+        try:
+            text = json.dumps(raw["tokenizer"], ensure_ascii=False)
+            made = cls(**{**raw, "tokenizer": text})
+            sound = 0 < made.longest < 2**24 and made.vocabulary > len(SPECIAL)
+            named = [made._made.token_to_id(one) for one in SPECIAL]
+        except (KeyError, TypeError, ValueError) as error:
+            raise DataError(f"the encoder is not one that auditkit wrote: {error!r}") from error
+        except Exception as error:  # the library raises plain Exception for JSON not its own
+            raise DataError(f"the tokenizer cannot be read: {error}") from error
+        if not sound or named != list(range(len(SPECIAL))):
+            raise DataError("the encoder is not one that auditkit wrote: impossible figures")
+        return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairEncoder:
+    """A text to read and a text to write, each by a tokenizer of its own."""
+
+    source: TextEncoder
+    target: TextEncoder
+
+    def arrays(self, frame: pd.DataFrame, where: str = "the data") -> tuple[np.ndarray, ...]:
+        """Tokens and lengths of the text to read, as TextEncoder gives them."""
+        return self.source.arrays(frame, where)
+
+    def written(self, frame: pd.DataFrame, where: str = "the data") -> np.ndarray:
+        """Tokens of the text to write, (n, T) int64: START, the text, END, then 0."""
+        found = [one[: self.target.longest - 2] for one in self.target.rows(frame, where)]
+        framed = [np.concatenate([[START], one, [END]]) for one in found]
+        return padded(framed)[0]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for JSON; `from_dict` gives back an equal encoder."""
+        return {"source": self.source.to_dict(), "target": self.target.to_dict()}
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> Self:
+        """The encoder that `to_dict` wrote. Raises DataError where a part is missing or wrong."""
+        try:
+            source, target = raw["source"], raw["target"]
+        except (KeyError, TypeError) as error:
+            raise DataError(f"the encoder is not one that auditkit wrote: {error!r}") from error
+        return cls(source=TextEncoder.from_dict(source), target=TextEncoder.from_dict(target))
+
+
+def padded(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of tokens as one array (n, T) int64 with 0 after each end, and lengths (n,)."""
+    lengths = np.array([len(one) for one in rows], dtype=np.int64)
+    tokens = np.full((len(rows), max(lengths, default=1)), PAD, dtype=np.int64)
+    for row, one in enumerate(rows):
+        tokens[row, : len(one)] = one
+    return tokens, lengths
+
+
+def _untrained(units: Units) -> Tokenizer:
+    match units:
+        case "characters" | "symbols":
+            made = Tokenizer(models.WordLevel(unk_token=SPECIAL[UNKNOWN]))
+            parts = Regex("(?s).") if units == "characters" else Regex(r"\S+")
+            made.pre_tokenizer = pre_tokenizers.Split(parts, behavior="removed", invert=True)
+            if units == "characters":
+                made.decoder = decoders.Fuse()
+        case "bytes":
+            made = Tokenizer(models.BPE())
+            made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+            made.decoder = decoders.ByteLevel()
+        case _:
+            made = Tokenizer(models.BPE(unk_token=SPECIAL[UNKNOWN], end_of_word_suffix="</w>"))
+            made.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+            made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+            made.decoder = decoders.BPEDecoder(suffix="</w>")
+    return made
+
+
+def _trainer(units: Units, vocabulary: int) -> Any:
+    special, size = list(SPECIAL), max(vocabulary, len(SPECIAL) + 1)
+    match units:
+        case "characters" | "symbols":
+            return trainers.WordLevelTrainer(
+                vocab_size=size, special_tokens=special, show_progress=False
+            )
+        case "bytes":
+            return trainers.BpeTrainer(
+                vocab_size=max(size, 256 + len(SPECIAL)),
+                special_tokens=special,
+                initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+                show_progress=False,
+            )
+        case _:
+            return trainers.BpeTrainer(
+                vocab_size=size,
+                special_tokens=special,
+                end_of_word_suffix="</w>",
+                limit_alphabet=200,
+                min_frequency=2,
+                show_progress=False,
+            )
+
+
+def _spread(texts: Sequence[str], size: int = 20_000) -> Iterable[str]:
+    """Long texts in parts, so that the trainer holds none of them whole more than once."""
+    for text in texts:
+        for start in range(0, len(text), size):
+            yield text[start : start + size]
+
+
+def _texts(frame: pd.DataFrame, column: str, where: str) -> list[str]:
+    require_column(frame, column, where)
+    texts: list[Any] = frame[column].tolist()
+    for row, one in enumerate(texts):
+        if not isinstance(one, str) or not one.strip():
+            seen = "empty" if isinstance(one, str) or pd.isna(one) else repr(one)[:40]
+            raise DataError(
+                f"the text in row {row + 1} of {where} is {seen}: drop the row or fill it in"
+            )
+    if not texts:
+        raise DataError(f"{where} has no rows")
+    return texts
