@@ -27,6 +27,33 @@ class Head:
     deviation: float = 1.0
 
 
+class Answer(nn.Module):
+    """The last layer: features (B, d) to (B, K) for classes, (B,) for a decision or a number.
+
+    The linear layer of a numeric target works in deviations from the training mean; its answer
+    is given in the target's own unit.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, width: int, head: Head) -> None:
+        super().__init__()
+        self.linear = nn.Linear(width, head.size)
+        self.single = head.size == 1
+        self.number = head.task is Task.NUMBER
+        if self.number:
+            self.register_buffer("mean", torch.tensor(head.mean))
+            self.register_buffer("deviation", torch.tensor(head.deviation))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits, or numbers in the target's unit."""
+        raw: Tensor = self.linear(features)  # (B, K)
+        if self.single:
+            raw = raw.squeeze(-1)  # (B,)
+        return self.mean + self.deviation * raw if self.number else raw
+
+
 class Architecture(Protocol):
     """A network that can be built for data, trained, saved and audited.
 

@@ -10,7 +10,7 @@ Learning".
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,21 +18,33 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from auditkit.data.encoding import Encoder
+from auditkit.data.encoding import TableEncoder
 from auditkit.data.schema import Medium, Task
-from auditkit.models.base import ARCHITECTURES, Head
+from auditkit.models.base import ARCHITECTURES, Answer, Head
 from auditkit.ranges import ranged, require_ranges
+
+ACTIVATIONS: Mapping[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+    "gelu": nn.GELU,
+}
+DECISION = Head(task=Task.DECISION)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FNNOptions:
-    """Sizes of the network; embedding is the length of a column's vector."""
+    """Sizes of the network; embedding is the length of a column's vector.
+
+    activation is that of the hidden layers; a column's vector always comes from a ReLU.
+    """
 
     width: int = ranged(256, 1, 65_536)
     depth: int = ranged(2, 1, 64)
     dropout: float = ranged(0.3, 0, 0.99)
     embedding: int = ranged(16, 1, 4_096)
     numeric: Literal["piecewise", "periodic"] = "piecewise"
+    activation: Literal["relu", "sigmoid", "tanh", "gelu"] = "relu"
 
     def __post_init__(self) -> None:
         require_ranges(self, "the network's sizes")
@@ -91,7 +103,7 @@ class Periodic(nn.Module):
 
 @ARCHITECTURES.register("fnn")
 class FNN(nn.Module):
-    """Feedforward network over embedded columns, with one logit.
+    """Feedforward network over embedded columns.
 
     edges holds the bin edges of each numeric column in standardised units; levels the number
     of codes of each categorical column, of which code 0 means "never seen" and stays a zero
@@ -100,13 +112,14 @@ class FNN(nn.Module):
 
     Options: ClassVar[type[FNNOptions]] = FNNOptions
     media: ClassVar[frozenset[Medium]] = frozenset({Medium.TABLE})
-    tasks: ClassVar[frozenset[Task]] = frozenset({Task.DECISION})
+    tasks: ClassVar[frozenset[Task]] = frozenset({Task.DECISION, Task.CLASSES, Task.NUMBER})
 
     def __init__(
         self,
         edges: Sequence[np.ndarray],
         levels: Sequence[int],
         options: FNNOptions | None = None,
+        head: Head = DECISION,
     ) -> None:
         super().__init__()
         sizes = options or FNNOptions()
@@ -119,22 +132,23 @@ class FNN(nn.Module):
         self.categorical = nn.ModuleList(
             nn.Embedding(count, size, padding_idx=0) for count in levels
         )
+        activation = ACTIVATIONS[sizes.activation]
         width = len(edges) * (size + 2) + len(levels) * size
         layers: list[nn.Module] = []
         for _ in range(sizes.depth):
-            layers += [nn.Linear(width, sizes.width), nn.ReLU(), nn.Dropout(sizes.dropout)]
+            layers += [nn.Linear(width, sizes.width), activation(), nn.Dropout(sizes.dropout)]
             width = sizes.width
         self.hidden = nn.Sequential(*layers)
-        self.output = nn.Linear(width, 1)
+        self.output = Answer(width, head)
 
     @classmethod
-    def build(cls, encoder: Encoder, head: Head, options: Any) -> Self:
+    def build(cls, encoder: TableEncoder, head: Head, options: Any) -> Self:
         """An untrained network for the columns that `encoder` was fitted on."""
-        return cls(encoder.edges, encoder.cardinalities, options)
+        return cls(encoder.edges, encoder.cardinalities, options, head)
 
     def forward(self, numeric: Tensor, missing: Tensor, categorical: Tensor) -> Tensor:
-        """Logits (B,) from numeric (B, N), missing (B, N) and categorical (B, C)."""
+        """Answers (B,) or (B, K) from numeric (B, N), missing (B, N) and categorical (B, C)."""
         columns = [self.numeric(numeric).flatten(1), numeric, missing.to(numeric.dtype)]
         columns += [table(categorical[:, i]) for i, table in enumerate(self.categorical)]
         hidden = self.hidden(torch.cat(columns, dim=1))  # (B, width)
-        return self.output(hidden).squeeze(-1)  # type: ignore[no-any-return]
+        return self.output(hidden)  # type: ignore[no-any-return]
