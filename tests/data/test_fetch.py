@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auditkit.data import fetch
+from auditkit.data import downloads, sources
 from auditkit.data.fetch import Package, cache_folder, content, fetch_package, keep
 from auditkit.errors import ChecksumError, FetchError
 
@@ -46,13 +46,14 @@ def index(source: Package, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> l
     commands: list[list[str]] = []
 
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
-        commands.append(command)
+        asked = Path(command[command.index("--requirement") + 1]).read_text()
+        commands.append([*command, asked])
         wheel = tmp_path / "index" / "tiny_data-1.0-py3-none-any.whl"
         target = Path(command[command.index("--dest") + 1])
         (target / wheel.name).write_bytes(wheel.read_bytes())
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(fetch.subprocess, "run", run)
+    monkeypatch.setattr(downloads.subprocess, "run", run)
     return commands
 
 
@@ -63,7 +64,7 @@ def no_pip(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(*_: object, **__: object) -> None:
         pytest.fail("pip was run")
 
-    monkeypatch.setattr(fetch.subprocess, "run", run)
+    monkeypatch.setattr(downloads.subprocess, "run", run)
 
 
 def files(folder: Path) -> list[str]:
@@ -85,7 +86,8 @@ def test_pip_is_the_users_own_and_may_neither_build_nor_follow_dependencies(
     fetch_package(source, "tiny")
     command = index[0]
     assert command[:4] == [sys.executable, "-m", "pip", "download"]
-    assert command[-1] == "tiny-data==1.0"
+    assert command[-1] == f"tiny-data==1.0 --hash=sha256:{source.archive_sha256}\n"
+    assert "--require-hashes" in command
     assert "--no-deps" in command
     assert command[command.index("--only-binary") + 1] == ":all:"
     assert not any("index" in word for word in command)  # pip's own configuration decides
@@ -152,7 +154,7 @@ def test_without_a_network_one_line_says_what_was_tried_and_what_helps(
         told = "WARNING: Retrying\nERROR: No matching distribution found\nfor tiny\n"
         return subprocess.CompletedProcess(command, 1, "", told)
 
-    monkeypatch.setattr(fetch.subprocess, "run", run)
+    monkeypatch.setattr(downloads.subprocess, "run", run)
     with pytest.raises(FetchError) as caught:
         content(source, "tiny")
     message = str(caught.value)
@@ -178,7 +180,7 @@ def test_a_python_without_pip_is_told_apart(
     def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         return subprocess.CompletedProcess(command, 1, "", f"{sys.executable}: No module named pip")
 
-    monkeypatch.setattr(fetch.subprocess, "run", run)
+    monkeypatch.setattr(downloads.subprocess, "run", run)
     with pytest.raises(FetchError, match=r"\(this Python has no pip\)"):
         content(source, "tiny")
 
@@ -189,7 +191,7 @@ def test_a_download_that_hangs_is_given_up(
     def run(command: list[str], **_: object) -> None:
         raise subprocess.TimeoutExpired(command, 1)
 
-    monkeypatch.setattr(fetch.subprocess, "run", run)
+    monkeypatch.setattr(downloads.subprocess, "run", run)
     with pytest.raises(FetchError, match="TimeoutExpired"):
         content(source, "tiny")
 
@@ -248,7 +250,7 @@ def test_the_cache_is_where_the_user_says(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.delenv("AUDITKIT_CACHE")
     assert cache_folder() == tmp_path / "xdg" / "auditkit"
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr(fetch.sys, "platform", "linux")
+    monkeypatch.setattr(sources.sys, "platform", "linux")
     assert cache_folder() == Path.home() / ".cache" / "auditkit"
-    monkeypatch.setattr(fetch.sys, "platform", "darwin")
+    monkeypatch.setattr(sources.sys, "platform", "darwin")
     assert cache_folder() == Path.home() / "Library" / "Caches" / "auditkit"
