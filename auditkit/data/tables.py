@@ -1,6 +1,6 @@
 """Rows together with what their columns mean; reading them, labelling them, splitting them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 import numpy as np
@@ -8,14 +8,16 @@ import pandas as pd
 
 from auditkit.data.inference import infer_schema, require_known
 from auditkit.data.memberships import memberships
+from auditkit.data.profile import fingerprinted
 from auditkit.data.reading import read_table
-from auditkit.data.schema import Schema, require_column
+from auditkit.data.schema import Schema, Task, require_column
 from auditkit.data.values import Coded, coded, is_number, numbers
 from auditkit.errors import DataError, UsageError
 
 __all__ = [
     "Table",
     "classes",
+    "hold_out",
     "infer_schema",
     "labels",
     "memberships",
@@ -30,7 +32,8 @@ __all__ = [
 class Table:
     """Rows, their schema, their name and the checksum of the bytes they were read from.
 
-    test_rows are the positions of a published test set, None where there is none.
+    test_rows are the positions of a published test set, None where there is none. apart names
+    the column (person, speaker, document) whose values never stand on both sides of a split.
     """
 
     frame: pd.DataFrame
@@ -38,6 +41,8 @@ class Table:
     name: str
     sha256: str
     test_rows: range | None = None
+    test_fraction: float = 0.25
+    apart: str = ""
 
 
 def labels(frame: pd.DataFrame, schema: Schema, where: str = "the data") -> np.ndarray:
@@ -96,24 +101,56 @@ def targets(frame: pd.DataFrame, schema: Schema, where: str = "the data") -> np.
     return numbers(column)
 
 
-def split(table: Table, *, seed: int, test_fraction: float = 0.25) -> tuple[Table, Table]:
+def split(table: Table, *, seed: int, test_fraction: float | None = None) -> tuple[Table, Table]:
     """Training and test part, each in the order of the rows.
 
-    The published test set where there is one; else rows drawn at random from each target value
-    (from all rows where the target is a number), the same for the same seed. Raises UsageError
-    unless both parts get a row.
+    The published test set where there is one, else rows held out at random, the same for the
+    same seed. test_fraction is the table's own unless given. Raises UsageError unless both parts
+    get a row.
     """
-    test = np.zeros(len(table.frame), dtype=bool)
+    fraction = table.test_fraction if test_fraction is None else test_fraction
+    positions = np.arange(len(table.frame))
     if table.test_rows is not None:
-        test[table.test_rows.start : table.test_rows.stop] = True
+        published = np.isin(positions, table.test_rows)
+        train, test = positions[~published], positions[published]
     else:
-        test[_drawn(table, seed, test_fraction)] = True
-    if test.all() or not test.any():
-        raise UsageError(
-            f"{table.name} has {len(test)} rows: a test fraction of {test_fraction} leaves one "
-            "part empty"
+        rng = np.random.default_rng(seed)
+        train, test = hold_out(
+            table.frame, table.schema, fraction, rng, table.apart, where=table.name
         )
-    return _part(table, ~test, "training"), _part(table, test, "test")
+    if not len(train) or not len(test):
+        alone = f" of one {table.apart}" if table.apart else ""
+        raise UsageError(
+            f"{table.name} has {len(positions)} rows{alone}: a test fraction of {fraction} leaves "
+            "one part empty"
+        )
+    return _part(table, train, "training"), _part(table, test, "test")
+
+
+def hold_out(
+    frame: pd.DataFrame,
+    schema: Schema,
+    fraction: float,
+    rng: np.random.Generator,
+    apart: str = "",
+    *,
+    where: str = "the data",
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the rows kept and of those held out, (k,) and (h,), each rising.
+
+    With apart, all rows with one value of that column stand on one side: values are drawn until
+    their rows come nearest to the fraction. Without, the fraction is drawn of each target value,
+    of all rows where the target is a number or a text. Raises DataError where there is no such
+    column.
+    """
+    if apart:
+        require_column(frame, apart, where)
+        chosen = _whole_groups(coded(frame[apart]).codes, fraction, rng)
+    else:
+        chosen = _of_each(_strata(frame, schema), fraction, rng)
+    held = np.zeros(len(frame), dtype=bool)
+    held[chosen] = True
+    return np.flatnonzero(~held), np.flatnonzero(held)
 
 
 def rows_sha256(frame: pd.DataFrame) -> str:
@@ -130,7 +167,7 @@ def rows_sha256(frame: pd.DataFrame) -> str:
             values[np.isnan(values)] = np.nan
             digest.update(_framed(values.tobytes()))
         else:
-            codes, names = coded(column)
+            codes, names = coded(fingerprinted(column))
             digest.update(_framed(b"".join(_framed(one.encode()) for one in names)))
             digest.update(_framed(codes.astype("<i8").tobytes()))
     return digest.hexdigest()
@@ -140,20 +177,36 @@ def _framed(content: bytes) -> bytes:
     return len(content).to_bytes(8, "little") + content
 
 
-def _drawn(table: Table, seed: int, test_fraction: float) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    codes = np.zeros(len(table.frame), dtype=np.int64)
-    if table.schema.positive is not None:
-        codes = coded(table.frame[table.schema.target.name]).codes
-    chosen = []
+def _strata(frame: pd.DataFrame, schema: Schema) -> np.ndarray:
+    if schema.task in (Task.DECISION, Task.CLASSES):
+        return coded(frame[schema.target.name]).codes
+    return np.zeros(len(frame), dtype=np.int64)
+
+
+def _of_each(codes: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """Positions of the fraction of each code's rows."""
+    chosen = [np.array([], dtype=np.int64)]
     for code in np.unique(codes):
         rows = rng.permutation(np.flatnonzero(codes == code))
-        chosen.append(rows[: round(len(rows) * test_fraction)])
+        chosen.append(rows[: round(len(rows) * fraction)])
     return np.concatenate(chosen)
 
 
-def _part(table: Table, chosen: np.ndarray, which: str) -> Table:
-    frame = table.frame.loc[chosen].reset_index(drop=True)
-    return Table(
-        frame=frame, schema=table.schema, name=f"{table.name} ({which})", sha256=table.sha256
-    )
+def _whole_groups(codes: np.ndarray, fraction: float, rng: np.random.Generator) -> np.ndarray:
+    """Positions of all rows of some groups, in number as near to the fraction as the draw allows.
+
+    At least one group is drawn and one is left. Rows of an unknown group are a group together:
+    they may be one person's.
+    """
+    groups, sizes = np.unique(codes, return_counts=True)
+    if len(groups) < 2:
+        return np.array([], dtype=np.int64)
+    order = rng.permutation(len(groups))
+    reached = np.cumsum(sizes[order])[:-1]
+    nearest = int(np.abs(reached - fraction * len(codes)).argmin())
+    return np.flatnonzero(np.isin(codes, groups[order[: nearest + 1]]))
+
+
+def _part(table: Table, rows: np.ndarray, which: str) -> Table:
+    frame = table.frame.iloc[rows].reset_index(drop=True)
+    return replace(table, frame=frame, name=f"{table.name} ({which})", test_rows=None)
