@@ -1,7 +1,28 @@
+import pytest
 import torch
 from torch import nn
 
-from auditkit.probing.units import dead_units
+from auditkit.probing.units import UnitCount, unit_census
+
+
+class Echo(nn.Module):
+    """Hands its input to one activation, so that a test can plant what each unit is asked."""
+
+    def __init__(self, activation: nn.Module) -> None:
+        super().__init__()
+        self.activation = activation
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        return self.activation(inputs)
+
+
+def census(activation: nn.Module, *batches: torch.Tensor) -> UnitCount:
+    return unit_census(Echo(activation), [(one,) for one in batches])
+
+
+def units(*columns: list[float]) -> torch.Tensor:
+    """(rows, units) from the values of each unit."""
+    return torch.tensor(columns).T
 
 
 def network(dead: int) -> nn.Sequential:
@@ -17,30 +38,94 @@ def rows() -> torch.Tensor:
     return torch.randn(50, 4, generator=torch.Generator().manual_seed(1))
 
 
-def test_planted_dead_units_are_counted():
-    for dead in (0, 3, 10):
-        count = dead_units(network(dead), [(rows(),)])
-        assert (count.dead, count.total) == (dead, 10)
-        assert count.share == dead / 10
+@pytest.mark.parametrize("dead", [0, 3, 10])
+def test_planted_dead_units_are_counted(dead):
+    count = unit_census(network(dead), [(rows(),)])
+    assert count == UnitCount(dead=dead, saturated=0, total=10)
+    assert count.share == dead / 10
 
 
 def test_a_unit_that_answers_one_row_of_one_batch_lives():
-    model = nn.Sequential(nn.Linear(1, 1, bias=False), nn.ReLU())
-    with torch.no_grad():
-        model[0].weight.fill_(1.0)
     asleep, awake = torch.full((5, 1), -1.0), torch.tensor([[-1.0], [2.0]])
-    assert dead_units(model, [(asleep,)]).dead == 1
-    assert dead_units(model, [(asleep,), (awake,)]).dead == 0
+    assert census(nn.ReLU(), asleep).dead == 1
+    assert census(nn.ReLU(), asleep, awake).dead == 0
+    assert census(nn.ReLU(), awake, asleep).dead == 0
 
 
-def test_the_network_is_left_as_it_came():
-    model = network(3).train()
-    dead_units(model, [(rows(),)])
-    assert model.training
+def test_an_in_place_relu_is_counted_as_any_other():
+    assert census(nn.ReLU(inplace=True), units([-1.0, -2.0], [-1.0, 2.0])).dead == 1
+
+
+def test_a_gelu_is_dead_where_its_input_stays_below_minus_3():
+    inputs = units([-3.01, -9.0], [-3.01, -2.9], [-1.0, -1.0], [-8.0, 1.0])
+    assert census(nn.GELU(), inputs) == UnitCount(dead=1, saturated=0, total=4)
+
+
+def test_a_squashing_unit_is_saturated_within_a_hundredth_of_its_range():
+    """logit(.99) is 4.595, atanh(.98) is 2.298."""
+    sigmoid = units([4.60, -4.60], [4.59, -4.60], [0.0, 0.0])
+    assert census(nn.Sigmoid(), sigmoid) == UnitCount(dead=0, saturated=1, total=3)
+    tanh = units([2.30, -2.30], [2.29, -2.30], [0.0, 0.0])
+    assert census(nn.Tanh(), tanh) == UnitCount(dead=0, saturated=1, total=3)
+
+
+def test_saturated_is_19_rows_of_20_over_all_batches():
+    inputs = torch.full((20, 3), 9.0)
+    inputs[0, 1] = 0.0
+    inputs[:2, 2] = 0.0
+    count = census(nn.Tanh(), inputs[:7], inputs[7:])
+    assert count == UnitCount(dead=0, saturated=2, total=3)
+    assert count.saturated_share == pytest.approx(2 / 3)
+
+
+def test_each_step_of_a_sequence_is_a_row():
+    steps = torch.full((2, 3, 4), -1.0)  # (B, T, units)
+    steps[1, 2, 0] = 1.0
+    assert census(nn.ReLU(), steps) == UnitCount(dead=3, saturated=0, total=4)
+
+
+def test_a_channel_of_maps_is_dead_only_where_every_place_is():
+    maps = torch.full((2, 4, 3, 5), -1.0)  # (B, channels, H, W)
+    maps[1, 2, 0, 4] = 1.0
+    assert census(nn.ReLU(), maps) == UnitCount(dead=3, saturated=0, total=4)
+    assert census(nn.Sigmoid(), maps * 0).saturated == 0
+
+
+def test_batches_and_sequences_of_different_length_are_one_census():
+    steps = torch.full((2, 3, 2), -1.0)
+    assert census(nn.ReLU(), steps, steps[:1, :2]) == UnitCount(dead=2, saturated=0, total=2)
+
+
+def test_a_module_used_twice_is_two_layers():
+    class Twice(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.relu = nn.ReLU()
+
+        def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+            return self.relu(-self.relu(inputs[:, :2]).sum(dim=1, keepdim=True))
+
+    inputs = units([1.0, 2.0], [-1.0, -2.0], [0.0, 0.0])
+    assert unit_census(Twice(), [(inputs,), (inputs,)]) == UnitCount(2, 0, 3)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_network_is_left_as_it_came(training):
+    model = network(3).train(training)
+    unit_census(model, [(rows(),)])
+    assert model.training is training
     assert not any(module._forward_hooks for module in model.modules())
 
 
-def test_a_network_without_relu_has_no_share():
-    count = dead_units(nn.Linear(4, 1), [(rows(),)])
+def test_no_hook_is_left_where_the_network_breaks():
+    model = network(3)
+    with pytest.raises(RuntimeError, match="shape"):
+        unit_census(model, [(torch.zeros(1, 5),)])
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_a_network_without_activations_has_no_share():
+    count = unit_census(nn.Linear(4, 1), [(rows(),)])
     assert count.total == 0
     assert count.share != count.share
+    assert count.saturated_share != count.saturated_share
