@@ -83,6 +83,18 @@ def members_sha256(files: Mapping[str, bytes]) -> str:
     return sha256(pack(files)).hexdigest()
 
 
+def unzipped(packed: bytes, where: str) -> bytes:
+    """What gzip packed. Raises ChecksumError where it is not whole, or too large."""
+    try:
+        with gzip.open(io.BytesIO(packed)) as stream:
+            found = stream.read(LARGEST + 1)
+    except BROKEN as error:
+        raise ChecksumError(f"{where} is no whole gzip file: {error}") from error
+    if len(found) > LARGEST:
+        raise ChecksumError(f"{where} unpacks to more than {LARGEST} bytes")
+    return found
+
+
 class _Refused(Exception):
     """Why an archive is not read."""
 

