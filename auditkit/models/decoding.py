@@ -151,9 +151,9 @@ def _followed(
 
 
 def _reorder(cache: Cache, rows: Tensor) -> None:
-    for one, (keys, values) in cache.items():
+    for one, kept in cache.items():
         if one.causal:  # a beam's memory is that of its row, whichever beam it follows
-            cache[one] = (keys[rows], values[rows])
+            cache[one] = tuple(each[rows] for each in kept)
 
 
 def _log_probabilities(

@@ -39,8 +39,8 @@ class EncoderDecoder(nn.Module):
         super().__init__()
         sizes = options or EncoderDecoderOptions()
         self.longest = target[1]
-        self.reader = Stack(*source, sizes)
-        self.writer = Stack(*target, sizes, causal=True, cross=True)
+        self.reader = Stack(*source, sizes, placed=True)
+        self.writer = Stack(*target, sizes, causal=True, cross=True, placed=True)
 
     @classmethod
     def build(cls, encoder: Any, head: Head, options: Any) -> Self:
