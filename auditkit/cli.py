@@ -20,6 +20,7 @@ from auditkit.errors import AuditkitError, UsageError
 if TYPE_CHECKING:
     from auditkit.results import AuditReport
     from auditkit.runtime import Tick
+    from auditkit.training import Checkpointed
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -44,6 +45,10 @@ Features = Annotated[
 ]
 Target = Annotated[Text, typer.Option(help="Column with the right answers.", metavar="COL")]
 Positive = Annotated[Text, typer.Option(help="Target value that is the favoured outcome.")]
+Judge = Annotated[
+    Path | None,
+    typer.Option(help="Classifier that judges made images.", metavar="CHECKPOINT"),
+]
 
 
 def _version(asked: bool) -> None:
@@ -81,6 +86,7 @@ def report(
     score: Annotated[Text, typer.Option(help="Column of probabilities.", metavar="COL")] = None,
     sensitive: Sensitive = None,
     features: Features = None,
+    judge: Judge = None,
     config: Annotated[Text, typer.Option(help="An audit.toml; options override it.")] = None,
     out: Annotated[Text, typer.Option(help="Folder to write to [reports/NAME].")] = None,
     device: Device = None,
@@ -106,6 +112,7 @@ def report(
         score=score,
         sensitive=tuple(sensitive or ()),
         features=tuple(features or ()),
+        judge=None if judge is None else str(judge),
         out=out,
         device=device,
         seed=seed,
@@ -127,28 +134,48 @@ def report(
 
 @app.command()
 def train(
-    architecture: Annotated[str, typer.Argument(help="Which network, such as fnn.")],
-    data: Annotated[str, typer.Option(help="CSV, Parquet or a name from `data list`.")],
-    out: Annotated[Path, typer.Option(help="Folder of the checkpoint.")],
+    architecture: Annotated[Text, typer.Argument(help="Which network, such as fnn.")] = None,
+    data: Annotated[Text, typer.Option(help="CSV, Parquet or a name from `data list`.")] = None,
+    preset: Annotated[str, typer.Option(help="quick or full.")] = "quick",
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the checkpoint [checkpoints/ARCH-DATA].")
+    ] = None,
+    listed: Annotated[
+        bool, typer.Option("--list", help="Print every pair, its expected score and time.")
+    ] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a training that was killed.")
+    ] = False,
+    learning_curve: Annotated[
+        bool, typer.Option("--learning-curve", help="Train on parts of the rows as well.")
+    ] = False,
     target: Target = None,
     positive: Positive = None,
     sensitive: Sensitive = None,
     features: Features = None,
+    judge: Judge = None,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Epochs at most.")] = None,
     batch_size: Annotated[int | None, typer.Option(help="Rows a step.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="Of AdamW.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="The highest.")] = None,
     sizes: Annotated[
         list[str] | None,
-        typer.Option("--set", help="A size of the network, such as width=128.", metavar="K=V ..."),
+        typer.Option(
+            "--set", help="Any size of the network or choice of the recipe.", metavar="K=V ..."
+        ),
     ] = None,
 ) -> int:
     """Train a reference network and save it with its card."""
+    if listed:
+        return _list_presets()
+    if architecture is None or data is None:
+        raise UsageError("which network, on which data? such as `auditkit train fnn --data adult`")
     from auditkit.runtime import Runtime
-    from auditkit.training import TrainingData, train_checkpoint
+    from auditkit.training import TrainingData, plan_of, train_checkpoint
 
-    given = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    own = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
+    given = {name: value for name, value in own.items() if value is not None}
     rows = TrainingData(
         name=data,
         target=target,
@@ -156,22 +183,49 @@ def train(
         sensitive=tuple(sensitive or ()),
         features=tuple(features or ()),
     )
+    folder = out or Path("checkpoints") / f"{architecture}-{Path(data).stem}"
     with _progress():
-        card, accuracy = train_checkpoint(
-            architecture,
+        done = train_checkpoint(
+            plan_of(architecture, data, preset, {**pairs(sizes or []), **given}),
             rows,
-            out,
+            folder,
             runtime=Runtime(device=device or "auto", seed=seed),
-            recipe={name: value for name, value in given.items() if value is not None},
-            sizes=pairs(sizes or []),
+            resume=resume,
+            learning_curve=learning_curve,
+            judge=judge,
         )
-    training = card.training
-    _note(
-        f"trained {architecture} on {card.data.name} in {training.seconds:.1f} s: epoch "
-        f"{training.best_epoch} of {len(training.history)} kept, accuracy on "
-        f"{accuracy.n:,} test rows {accuracy.value:.4f} ({accuracy.low:.4f} to {accuracy.high:.4f})"
+    if done is not None:
+        _tell_trained(done, architecture)
+        _print(str(folder))
+    return PASSED
+
+
+def _tell_trained(done: "Checkpointed", architecture: str) -> None:
+    training = done.card.training
+    found = ", ".join(
+        f"{name} {one.value:.4f} ({one.low:.4f} to {one.high:.4f})"
+        for name, one in done.scores.items()
     )
-    _print(str(out))
+    judged = f"; on {done.test_rows:,} test rows {found}" if found else ""
+    _note(
+        f"trained {architecture} on {done.card.data.name} in {training.seconds:.1f} s: epoch "
+        f"{training.best_epoch} of {len(training.history)} kept{judged}"
+    )
+
+
+def _list_presets() -> int:
+    from auditkit.models.presets import PRESETS
+
+    rows = [("network", "data", "preset", "expected", "within")]
+    for (architecture, data), named in PRESETS.items():
+        for name, one in named.items():
+            score = "" if one.expected is None else f" {one.expected:g}"
+            within = "" if one.seconds is None else f"{one.seconds:g} s"
+            rows.append((architecture, data, name, one.metric + score, within))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        _print("  ".join(padded).rstrip())
     return PASSED
 
 

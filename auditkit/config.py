@@ -20,13 +20,15 @@ class AuditConfig:
 
     model is a checkpoint folder or `package.module:factory`; data a file or a catalogue name.
     checks maps a check's name to its limits; a check with `skip = "reason"` is not run.
-    threshold turns scores into decisions.
+    threshold turns scores into decisions; judge is the
+    checkpoint of a classifier that looks at a generator's images.
     """
 
     model: str | None = None
     weights: str | None = None
     preprocess: str | None = None
     predictions: str | None = None
+    judge: str | None = None
     data: str | None = None
     target: str | None = None
     positive: str | None = None

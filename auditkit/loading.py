@@ -2,17 +2,21 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from auditkit.config import AuditConfig
 from auditkit.data import catalogue
 from auditkit.data.inference import infer_schema, sensitive_columns
-from auditkit.data.schema import Schema, require_column
+from auditkit.data.schema import Schema, Task, require_column
 from auditkit.data.tables import Table, read_table, split
 from auditkit.errors import UsageError
 from auditkit.models.card import Card
 from auditkit.models.predictions import PredictionsModel
 from auditkit.runtime import Runtime
 from auditkit.subject import Subject
+
+if TYPE_CHECKING:
+    from auditkit.models.checkpoint import CheckpointModel
 
 
 def load_subject(config: AuditConfig) -> Subject:
@@ -51,6 +55,7 @@ def _of_checkpoint(config: AuditConfig, runtime: Runtime) -> Subject:
     _refuse(config, "weights", "preprocess", "features", "prediction", "score", what="a checkpoint")
     _refuse_other(config, card.schema, "this checkpoint was trained with")
     table, train = _rows_of(card, config)
+    given = Path(config.judge) if config.judge else None
     return Subject(
         predictor=CheckpointModel(
             checkpoint=checkpoint, runtime=runtime, name=folder.absolute().name
@@ -60,7 +65,32 @@ def _of_checkpoint(config: AuditConfig, runtime: Runtime) -> Subject:
         card=card,
         runtime=runtime,
         threshold=config.threshold,
+        judge=judge_beside(folder, card, given, runtime),
     )
+
+
+def judge_beside(
+    folder: Path, card: Card, given: Path | None, runtime: Runtime
+) -> "CheckpointModel | None":
+    """The classifier that judges a generator's images, None for any other model.
+
+    The checkpoint that is given, or else `cnn-DATA` in the same folder as the generator's, where
+    there is one. Raises ModelError or UsageError for one that is no classifier of such images.
+    """
+    from auditkit.models.checkpoint import CheckpointModel
+    from auditkit.models.files import load
+
+    if card.task is not Task.IMAGES:
+        if given is not None:
+            raise UsageError("--judge goes with a model that makes images: leave it out")
+        return None
+    beside = folder.absolute().parent / f"cnn-{card.data.name}"
+    place = given or (beside if beside.is_dir() else None)
+    if place is None:
+        return None
+    judge = CheckpointModel(checkpoint=load(place), runtime=runtime, name=place.absolute().name)
+    judge.require_judge(card.encoder)
+    return judge
 
 
 def _rows_of(card: Card, config: AuditConfig) -> tuple[Table, Table | None]:

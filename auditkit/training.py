@@ -1,25 +1,33 @@
-"""From a data set's name and a recipe to a checkpoint on disk, judged on rows it never saw."""
+"""From a data set's name and a preset to a checkpoint on disk, judged on rows it never saw."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
 from auditkit.config import built
-from auditkit.data.tables import Table, split
-from auditkit.errors import UsageError
-from auditkit.loading import is_file, table_from_catalogue, table_from_file
+from auditkit.data.encoders import Coding
+from auditkit.data.tables import Table, hold_out, split
+from auditkit.errors import ConfigError, UsageError, suggestion
+from auditkit.loading import is_file, judge_beside, table_from_catalogue, table_from_file
 from auditkit.models.base import ARCHITECTURES
-from auditkit.models.card import Card, DataSource
+from auditkit.models.card import Card, CurvePoint, DataSource, LearningCurve
 from auditkit.models.checkpoint import CheckpointModel
+from auditkit.models.distributed import is_first
 from auditkit.models.files import ensure_savable, load, save
-from auditkit.models.trainer import Recipe, train
-from auditkit.runtime import Runtime
-from auditkit.statistics.classification import accuracy
+from auditkit.models.preparation import task_of
+from auditkit.models.presets import NONE, preset_of
+from auditkit.models.progress import PROGRESS, read_progress
+from auditkit.models.recipe import Engine, Recipe
+from auditkit.models.train import Plan, train
+from auditkit.models.trainer import PAUSE, Diverged
+from auditkit.runtime import Runtime, track
+from auditkit.scores import IDEALS, scores
 from auditkit.statistics.estimate import Estimate
 from auditkit.subject import Subject
 
-TEST_FRACTION = 0.25  # of data without a published test set
+FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
+LONGER = 4  # times the epochs, at most, that a part of the rows gets to make up for its size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,39 +51,188 @@ class TrainingData:
         return table_from_catalogue(self.name, self.sensitive)
 
 
-def train_checkpoint(
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Checkpointed:
+    """A training that ended: its card, and its scores on the test rows, by name."""
+
+    card: Card
+    scores: Mapping[str, Estimate]
+    test_rows: int
+
+
+def plan_of(
     architecture: str,
+    data: str,
+    preset: str,
+    given: Mapping[str, Any] = NONE,
+) -> Plan:
+    """The choices of a preset with others in their place: any field of network, recipe or coding.
+
+    Raises UsageError for an architecture or a preset there is not, ConfigError for a field.
+    """
+    family = ARCHITECTURES[architecture]
+    chosen = preset_of(architecture, data, preset)
+    kinds: dict[str, type[Any]] = {
+        "options": family.Options,
+        "recipe": Recipe,
+        "coding": Coding,
+        "engine": Engine,
+    }
+    owner = {one.name: part for part, kind in kinds.items() for one in reversed(fields(kind))}
+    owner |= {one.name: "options" for one in fields(family.Options)}
+    own: dict[str, dict[str, Any]] = {part: {} for part in kinds}
+    for key, value in given.items():
+        name = key.replace("-", "_")
+        if name not in owner:
+            raise ConfigError(f"unknown --set {key!r} of {architecture}; {suggestion(name, owner)}")
+        own[owner[name]][name] = value
+    before = {
+        "options": dict(chosen.options),
+        "recipe": asdict(chosen.recipe),
+        "coding": asdict(chosen.coding),
+        "engine": asdict(chosen.engine),
+    }
+    made = {
+        part: built(kind, f"--set of {architecture}", {**before[part], **own[part]})
+        for part, kind in kinds.items()
+    }
+    return Plan(architecture=architecture, **made)
+
+
+def train_checkpoint(
+    plan: Plan,
     data: TrainingData,
     out: Path,
     *,
     runtime: Runtime,
-    recipe: Mapping[str, Any],
-    sizes: Mapping[str, Any],
-) -> tuple[Card, Estimate]:
-    """Train on the training part, save to `out`; the card and the accuracy on the test part.
+    resume: bool = False,
+    learning_curve: bool = False,
+    judge: Path | None = None,
+    pause: float = PAUSE,
+) -> Checkpointed | None:
+    """Train on the training part, save to `out`, judge on the test part.
 
-    Raises UsageError where `out` holds something else or a value is out of its range.
+    With resume it goes on where a killed training was. Raises UsageError where `out` holds
+    something else or a choice does not fit the data; Diverged, the best epoch saved, where the
+    loss becomes no number.
     """
     ensure_savable(out)
-    options = built(ARCHITECTURES[architecture].Options, f"--set of {architecture}", sizes)
-    chosen, table = Recipe(**recipe), data.table()
+    table = data.table()
+    task_of(plan.architecture, table.schema)
     source = DataSource(
         name=table.name,
         sha256=table.sha256,
         catalogue=not is_file(data.name),
-        test_fraction=TEST_FRACTION,
+        test_fraction=table.test_fraction,
         split_seed=runtime.seed,
     )
     fitting, test = split(table, seed=source.split_seed, test_fraction=source.test_fraction)
-    model, card = train(
-        architecture, fitting, recipe=chosen, runtime=runtime, source=source, options=options
+    resumed = read_progress(out) if resume else None
+    if resume and resumed is None:
+        raise UsageError(f"nothing to resume in {out}: it has no {PROGRESS}; leave out --resume")
+    if is_first() and not resume:
+        (out / PROGRESS).unlink(missing_ok=True)
+    judged = Judged(test=test, runtime=runtime, judge=judge, out=out)
+    try:
+        model, card = train(
+            plan,
+            fitting,
+            source=source,
+            runtime=runtime,
+            folder=out,
+            resumed=resumed,
+            pause=pause,
+        )
+    except Diverged as error:
+        if error.trained is not None and is_first():
+            save(out, *error.trained)
+            raise UsageError(f"{error}; that epoch is saved in {out}") from error
+        raise
+    if is_first():
+        save(out, model, card)
+    if learning_curve:
+        card = replace(card, curve=_curve(plan, fitting, source, judged, (model, card)))
+        if is_first():
+            save(out, model, card)
+    if not is_first():
+        return None
+    return Checkpointed(card=card, scores=judged.scores(out), test_rows=len(test.frame))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judged:
+    """How a checkpoint is judged: on which rows, by which judge if it makes images."""
+
+    test: Table
+    runtime: Runtime
+    judge: Path | None
+    out: Path
+
+    def scores(self, folder: Path) -> dict[str, Estimate]:
+        """Scores of the checkpoint as it was saved, on rows it never saw."""
+        checkpoint = load(folder)
+        subject = Subject(
+            predictor=CheckpointModel(
+                checkpoint=checkpoint, runtime=self.runtime, name=folder.name
+            ),
+            table=self.test,
+            train=None,
+            card=checkpoint.card,
+            runtime=self.runtime,
+            judge=judge_beside(self.out, checkpoint.card, self.judge, self.runtime),
+        )
+        return scores(subject)
+
+
+def _curve(
+    plan: Plan,
+    fitting: Table,
+    source: DataSource,
+    judged: Judged,
+    whole: tuple[Any, Card],
+) -> LearningCurve | None:
+    """Trainings on growing parts of the rows, the last on all of them, each judged alike."""
+    import tempfile
+
+    points: list[CurvePoint] = []
+    name = ""
+    with tempfile.TemporaryDirectory(prefix="auditkit-") as scratch:
+        for share in track((*FRACTIONS, 1.0), "learning curve", len(FRACTIONS) + 1):
+            if share == 1.0:
+                model, card = whole
+            else:
+                part = _part(fitting, share, judged.runtime)
+                epochs = round(plan.recipe.epochs * min(1 / share, LONGER))
+                recipe = replace(plan.recipe, epochs=epochs)
+                model, card = train(
+                    replace(plan, recipe=recipe), part, source=source, runtime=judged.runtime
+                )
+            folder = Path(scratch) / f"{share:g}"
+            save(folder, model, card)
+            found = judged.scores(folder)
+            if not found:
+                return None
+            name, first = next(iter(found.items()))
+            rows = card.training.train_rows + card.training.validation_rows
+            points.append(
+                CurvePoint(
+                    rows=rows,
+                    score=first.value,
+                    low=first.low,
+                    high=first.high,
+                    seconds=card.training.seconds,
+                )
+            )
+    higher, ideal = IDEALS[name]
+    return LearningCurve(metric=name, higher=higher, ideal=ideal, points=tuple(points))
+
+
+def _part(fitting: Table, share: float, runtime: Runtime) -> Table:
+    """A share of the training rows, of whole persons and documents where these stay together.
+
+    Smaller shares lie within larger ones' kind, not within them: each is drawn by itself.
+    """
+    _, chosen = hold_out(
+        fitting.frame, fitting.schema, share, runtime.rng(f"curve {share:g}"), fitting.apart
     )
-    save(out, model, card)
-    return card, _accuracy(out, card, test, runtime)
-
-
-def _accuracy(folder: Path, card: Card, test: Table, runtime: Runtime) -> Estimate:
-    """Accuracy of the checkpoint as it was saved, on rows it never saw."""
-    model = CheckpointModel(checkpoint=load(folder), runtime=runtime, name=folder.name)
-    judged = Subject(predictor=model, table=test, train=None, card=card, runtime=runtime)
-    return accuracy(judged.labels, judged.predictions)
+    return replace(fitting, frame=fitting.frame.iloc[chosen].reset_index(drop=True))

@@ -44,7 +44,7 @@ class TextEncoder:
         made = _untrained(units)
         trainer = _trainer(units, vocabulary)
         made.train_from_iterator(_spread(texts), trainer=trainer)
-        return cls(column=column, units=units, longest=longest, tokenizer=made.to_str())
+        return cls(column=column, units=units, longest=longest, tokenizer=_plain(made.to_str()))
 
     @cached_property
     def _made(self) -> Tokenizer:
@@ -91,8 +91,7 @@ class TextEncoder:
     def from_dict(cls, raw: Mapping[str, Any]) -> Self:
         """The encoder that `to_dict` wrote. Raises DataError where a part is missing or wrong."""
         try:
-            text = json.dumps(raw["tokenizer"], ensure_ascii=False)
-            made = cls(**{**raw, "tokenizer": text})
+            made = cls(**{**raw, "tokenizer": _plain(json.dumps(raw["tokenizer"]))})
             sound = 0 < made.longest < 2**24 and made.vocabulary > len(SPECIAL)
             named = [made._made.token_to_id(one) for one in SPECIAL]
         except (KeyError, TypeError, ValueError) as error:
@@ -144,11 +143,16 @@ def padded(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return tokens, lengths
 
 
+def _plain(text: str) -> str:
+    """JSON in one spelling, so that a tokenizer equals itself after the round trip."""
+    return json.dumps(json.loads(text), ensure_ascii=False)
+
+
 def _untrained(units: Units) -> Tokenizer:
     match units:
         case "characters" | "symbols":
             made = Tokenizer(models.WordLevel(unk_token=SPECIAL[UNKNOWN]))
-            parts = Regex("(?s).") if units == "characters" else Regex(r"\S+")
+            parts = Regex(r"[\s\S]") if units == "characters" else Regex(r"\S+")
             made.pre_tokenizer = pre_tokenizers.Split(parts, behavior="removed", invert=True)
             if units == "characters":
                 made.decoder = decoders.Fuse()

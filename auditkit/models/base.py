@@ -1,30 +1,16 @@
 """What an architecture is, and how encoded rows reach one."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import torch
 from torch import Tensor, nn
 
-from auditkit.data.encoding import Encoded
 from auditkit.data.schema import Medium, Task
+from auditkit.models.card import Head
 from auditkit.registry import Registry
 
-
-@dataclass(frozen=True, kw_only=True)
-class Head:
-    """What a network has to answer.
-
-    size is 1 for a decision (a logit) or a number, else the number of classes, of tokens of the
-    target's vocabulary, or 0 where none is asked for. mean and deviation are those of a numeric
-    target in the training rows: the network answers in the target's own unit.
-    """
-
-    task: Task
-    size: int = 1
-    mean: float = 0.0
-    deviation: float = 1.0
+__all__ = ["ARCHITECTURES", "Answer", "Architecture", "Head", "batches", "fed", "parameters"]
 
 
 class Answer(nn.Module):
@@ -84,10 +70,10 @@ def parameters(model: nn.Module) -> int:
     return sum(one.numel() for one in model.parameters() if one.requires_grad)
 
 
-def tensors(encoded: Encoded) -> tuple[Tensor, ...]:
-    """numeric, missing and categorical as tensors that share the arrays' memory."""
-    arrays = (encoded.numeric, encoded.missing, encoded.categorical)
-    return tuple(torch.from_numpy(one) for one in arrays)
+def fed(inputs: tuple[Tensor, ...], device: torch.device | str) -> tuple[Tensor, ...]:
+    """A batch as a network takes it, on the device: images come as bytes and become [0, 1]."""
+    moved = (one.to(device, non_blocking=True) for one in inputs)
+    return tuple(one.float() / 255 if one.dtype == torch.uint8 else one for one in moved)
 
 
 def batches(rows: tuple[Tensor, ...], size: int) -> Iterator[tuple[Tensor, ...]]:

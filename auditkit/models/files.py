@@ -18,13 +18,14 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from auditkit.data.schema import Task
 from auditkit.errors import DataError, ModelError, UsageError
-from auditkit.models.base import ARCHITECTURES, Head
+from auditkit.models.base import ARCHITECTURES
 from auditkit.models.card import Card
+from auditkit.models.progress import PROGRESS
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
+OURS = (WEIGHTS, CARD, PROGRESS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ def save(folder: Path | str, model: nn.Module, card: Card) -> Path:
 def ensure_savable(folder: Path) -> None:
     """Raise UsageError now, before the training, if `save` could not write there later."""
     if folder.is_dir():
-        strange = sorted(one.name for one in folder.iterdir() if one.name not in (WEIGHTS, CARD))
+        strange = sorted(one.name for one in folder.iterdir() if one.name not in OURS)
         if strange:
             raise UsageError(
                 f"{folder} holds {strange[0]!r}, so it is not a checkpoint to replace; "
@@ -123,7 +124,7 @@ def _card(folder: Path) -> tuple[bytes, Card]:
 def _built(card: Card) -> nn.Module:
     try:
         family = ARCHITECTURES[card.architecture]
-        return family.build(card.encoder, Head(task=Task.DECISION), family.Options(**card.options))
+        return family.build(card.encoder, card.head, family.Options(**card.options))
     except (TypeError, ValueError, RuntimeError, UsageError) as error:
         raise ModelError(f"the card's options are not {card.architecture}'s: {error}") from error
 
@@ -132,6 +133,11 @@ def _read(folder: Path, name: str) -> bytes:
     try:
         return (folder / name).read_bytes()
     except FileNotFoundError:
+        if (folder / PROGRESS).is_file():
+            raise ModelError(
+                f"{folder} holds an unfinished training: go on with it by `auditkit train "
+                f"... --out {folder} --resume`"
+            ) from None
         raise ModelError(
             f"{folder} lacks {name}: a checkpoint is a folder with {CARD} and {WEIGHTS}, "
             "as `auditkit train` writes it"

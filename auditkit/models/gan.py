@@ -54,7 +54,7 @@ class GANOptions:
     """
 
     latent: int = ranged(64, 1, 4_096)
-    width: int = ranged(32, 1, 1_024)
+    width: int = ranged(16, 1, 1_024)
     upsampling: Upsampling = "nearest"
     conditional: bool = False
     loss: Loss = "hinge"
@@ -173,16 +173,18 @@ class Discriminator(nn.Module):
 
     def __init__(self, pictures: Pictures, classes: int, options: GANOptions) -> None:
         super().__init__()
-        widths = _widths(options.width, len(sides(pictures.height, pictures.width)))
+        stages = len(sides(pictures.height, pictures.width))
+        widths = [pictures.channels, *_widths(options.width, stages)[1:]]
         bound: Callable[[nn.Module], nn.Module] = (
             spectral_norm if options.spectral else lambda one: one
         )
-        layers = [bound(nn.Conv2d(pictures.channels, widths[0], 3, padding=1)), nn.LeakyReLU(0.1)]
-        for before, after in pairwise(widths):
+        layers: list[nn.Module] = []
+        for i, (before, after) in enumerate(pairwise(widths)):
             layers.append(bound(nn.Conv2d(before, after, 4, stride=2, padding=1)))
-            layers += [] if options.spectral else [nn.BatchNorm2d(after)]
-            layers.append(nn.LeakyReLU(0.1))
-        layers += [bound(nn.Conv2d(widths[-1], widths[-1], 3, padding=1)), nn.LeakyReLU(0.1)]
+            # Not on the first layer, where it would hide how bright the images are.
+            layers += [nn.BatchNorm2d(after)] if i and not options.spectral else []
+            layers.append(nn.LeakyReLU(0.2))
+        layers += [bound(nn.Conv2d(widths[-1], widths[-1], 3, padding=1)), nn.LeakyReLU(0.2)]
         self.layers = nn.Sequential(*layers)
         self.output = bound(nn.Linear(widths[-1], 1))
         self.classes = bound(nn.Embedding(classes, widths[-1])) if classes else None

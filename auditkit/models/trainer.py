@@ -1,197 +1,410 @@
-"""One trainer for every architecture: a recipe in, a network with its card out."""
+"""One trainer for every architecture: parts, phases and a recipe in, a fitted network out.
+
+A training is a list of phases (pretraining where a recipe asks for it, then the task). A phase is
+epochs, an epoch batches, and on each batch every player takes its turn. Whatever an epoch draws
+comes from the seed and the epoch's number, so that a training that was killed goes on from its
+last whole epoch as if nothing had been.
+"""
 
 import math
-import platform
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits as cross_entropy
 
-from auditkit.data.encoding import Encoder
-from auditkit.data.schema import Task
-from auditkit.data.tables import Table, labels
 from auditkit.errors import UsageError
-from auditkit.models.base import ARCHITECTURES, Head, batches, parameters, tensors
-from auditkit.models.card import Card, DataSource, Epoch, Training
-from auditkit.probing.units import dead_units
-from auditkit.ranges import ranged, require_ranges
+from auditkit.models.augmentation import augmented
+from auditkit.models.base import fed
+from auditkit.models.batches import Batch, Part, Windows, in_order, shuffled
+from auditkit.models.card import Epoch, epoch_from_dict, without_nan
+from auditkit.models.distributed import World
+from auditkit.models.figures import LayerFigures, census_of, layer_figures, operations_of
+from auditkit.models.objectives import Cost, Objective, Player, as_weight
+from auditkit.models.optimization import Average, optimizer_of, pace
+from auditkit.models.progress import Progress, write_progress
+from auditkit.models.recipe import Engine, Recipe
 from auditkit.runtime import Runtime, track
-from auditkit.versions import versions
 
-LARGEST_GRADIENT = 5.0  # norm above which a step is shortened
-EVALUATION_BATCH = 8192
+EVALUATION_BATCH = 1024
+PAUSE = 10.0  # seconds at least between two times that progress is written
+LOOKED_AT = 50  # steps between two looks at the losses, which make a GPU wait
+
+
+class Diverged(UsageError):
+    """The loss is no number any more. fitted is what was reached before, or None.
+
+    trained is the network and the card of that, where a caller has made one.
+    """
+
+    fitted: "Fitted | None" = None
+    trained: Any = None
 
 
 @dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How to train: AdamW, early stopping on a validation split, the best epoch kept.
+class Phase:
+    """Part of a training: what is learned, and for how many epochs.
 
-    patience counts epochs without a better validation loss. bins bounds how finely a numeric
-    column is cut for the network.
+    patience counts epochs without a better validation loss before it ends (0: never).
     """
 
-    epochs: int = ranged(30, 1)
-    batch_size: int = ranged(512, 1)
-    learning_rate: float = ranged(2e-3, 0)
-    weight_decay: float = ranged(1e-2, 0)
-    patience: int = ranged(6, 1)
-    validation_fraction: float = ranged(0.15, 0.001, 0.999)
-    bins: int = ranged(256, 1)
-
-    def __post_init__(self) -> None:
-        require_ranges(self, "the recipe")
+    name: str
+    objective: Objective
+    epochs: int
+    patience: int = 0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Part:
-    """Rows on the device: what the network takes, and the labels (n,) as floats."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Work:
+    """Everything that a training is given and does not change.
 
-    inputs: tuple[Tensor, ...]
-    labels: Tensor
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-
-def train(
-    architecture: str,
-    table: Table,
-    *,
-    recipe: Recipe,
-    runtime: Runtime,
-    source: DataSource,
-    options: Any = None,
-) -> tuple[nn.Module, Card]:
-    """A trained network and its card, from training rows alone.
-
-    Draws the validation rows from `table`; fits the encoder on the rest. The same table, recipe,
-    seed and machine give the same network. Raises UsageError for an unknown architecture,
-    DataError for a target that is not a decision.
+    folder is where progress is kept (nowhere if None), with `choices` beside it, which must be
+    the same when it is resumed, and `kept`, which is then used again.
     """
-    family = ARCHITECTURES[architecture]
-    sizes = options if options is not None else family.Options()
-    device = runtime.resolved_device()
-    encoder, fitting, validation = _parts(table, recipe, runtime, device)
-    with runtime.seeded("train"):
-        model = family.build(encoder, Head(task=Task.DECISION), sizes).to(device)
-        started = time.perf_counter()
-        history, best = _fit(model, fitting, validation, recipe)
-        seconds = time.perf_counter() - started
-    card = Card(
-        architecture=architecture,
-        options=asdict(sizes),
-        schema=table.schema,
-        encoder=encoder,
-        data=source,
-        training=Training(
-            recipe=asdict(recipe),
-            seed=runtime.seed,
-            device=device,
-            hardware=_hardware(device),
-            train_rows=len(fitting),
-            validation_rows=len(validation),
-            parameters=parameters(model),
-            best_epoch=best,
-            seconds=seconds,
-            history=tuple(history),
-        ),
-        versions=versions(),
-    )
-    return model.cpu().eval(), card
+
+    fitting: Part
+    validation: Part
+    phases: tuple[Phase, ...]
+    recipe: Recipe
+    engine: Engine
+    runtime: Runtime
+    device: str
+    at: World = field(default_factory=World)
+    folder: Path | None = None
+    choices: Mapping[str, Any] = field(default_factory=dict)
+    kept: Mapping[str, Any] = field(default_factory=dict)
+    pause: float = PAUSE
 
 
-def _parts(
-    table: Table, recipe: Recipe, runtime: Runtime, device: str
-) -> tuple[Encoder, Part, Part]:
-    order = runtime.rng("validation split").permutation(len(table.frame))
-    held = round(len(order) * recipe.validation_fraction)
-    if not 0 < held < len(order):
-        raise UsageError(f"{len(order)} training rows are too few to hold any out for validation")
-    fitting = table.frame.iloc[np.sort(order[held:])]
-    validation = table.frame.iloc[np.sort(order[:held])]
-    encoder = Encoder.fit(fitting, table.schema, bins=recipe.bins)
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Fitted:
+    """What a training ends with: its curve, the epoch kept, and what it took."""
 
-    def part(frame: Any) -> Part:
-        inputs = tensors(encoder.transform(frame, table.name))
-        wanted = torch.from_numpy(labels(frame, table.schema, table.name).astype(np.float32))
-        return Part(inputs=tuple(one.to(device) for one in inputs), labels=wanted.to(device))
-
-    return encoder, part(fitting), part(validation)
+    history: tuple[Epoch, ...]
+    best: int
+    seconds: float
+    operations: float
 
 
-def _fit(
-    model: nn.Module, fitting: Part, validation: Part, recipe: Recipe
-) -> tuple[list[Epoch], int]:
-    """Train in place and leave the best weights in the model; the curve and the best epoch."""
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
-    )
-    history: list[Epoch] = []
-    best, kept = 0, {name: one.clone() for name, one in model.state_dict().items()}
-    for number in track(range(1, recipe.epochs + 1), "training", recipe.epochs):
-        history.append(_epoch(model, fitting, validation, optimizer, recipe, number))
-        loss = history[-1].validation_loss
-        if not all(map(math.isfinite, (loss, history[-1].train_loss))):
-            raise UsageError(
-                f"training diverged in epoch {number} (its loss is no number any more): try a "
-                "lower --learning-rate"
+class Trainer:
+    """The moving parts of a training: network, average, optimisers, history.
+
+    After `fit` the network holds the weights of the epoch that was kept.
+    """
+
+    def __init__(self, model: nn.Module, work: Work) -> None:
+        self.model, self.work = model, work
+        self.average = Average(model, work.recipe.averaging)
+        self.history: list[Epoch] = []
+        self.best, self.kept = 0, _copied(model)
+        self.phase = self.epochs = self.steps = 0  # where it is: epochs and steps of the phase
+        self.seconds, self.operations_a_row = 0.0, math.nan
+        self.rows = 0
+        self._enter()
+
+    def fit(self, saved: Progress | None = None) -> Fitted:
+        """Train to the end, from the beginning or from where a killed training was.
+
+        Raises Diverged where the loss becomes NaN or infinite, UsageError where a GPU's memory
+        does not hold a batch.
+        """
+        if saved is not None:
+            self._restore(saved)
+        left = sum(one.epochs for one in self.work.phases) - len(self.history)
+        written = time.monotonic()
+        try:
+            for _ in track(range(left), "training", left):
+                started = time.perf_counter()
+                self._epoch()
+                self.seconds += time.perf_counter() - started
+                if self._phase_is_over() and not self._next_phase():
+                    break
+                if time.monotonic() - written >= self.work.pause:
+                    self._write()
+                    written = time.monotonic()
+        except Diverged as error:
+            error.fitted = self._fitted() if self.best else None
+            raise
+        return self._fitted()
+
+    def _fitted(self) -> Fitted:
+        self.model.load_state_dict(self.kept)
+        return Fitted(
+            history=tuple(self.history),
+            best=self.best,
+            seconds=self.seconds,
+            operations=self.operations_a_row * self.rows,
+        )
+
+    def _enter(self) -> None:
+        """Players and fresh optimisers for the phase that begins."""
+        self.epochs = self.steps = 0
+        run: Any = torch.compile(self.model) if self.work.engine.compile else self.model
+        self.players = self._objective.players(run)
+        self.optimizers = [optimizer_of(one, self.work.recipe) for one in self.players]
+
+    @property
+    def _objective(self) -> Objective:
+        return self.work.phases[self.phase].objective
+
+    def _phase_is_over(self) -> bool:
+        phase = self.work.phases[self.phase]
+        waited = len(self.history) - self.best
+        return self.epochs >= phase.epochs or 0 < phase.patience <= waited
+
+    def _next_phase(self) -> bool:
+        if self.phase + 1 == len(self.work.phases):
+            return False
+        self.phase += 1
+        self._enter()
+        return True
+
+    def _epoch(self) -> None:
+        number, at = len(self.history) + 1, self.work.at
+        # Processes draw apart (dropout), one alone draws as it always did.
+        with self.work.runtime.seeded(f"epoch {number}" + f" of {at.rank}" * (at.rank > 0)):
+            started = time.perf_counter()
+            loss, norm, rate, rows, layers = self._train(number)
+            seconds = time.perf_counter() - started
+            self._share_buffers()
+            judged = judge(self.average.model, self.work, self._objective)
+            census = census_of(self.average.model, self.work.validation, self._objective)
+        self.epochs += 1
+        self.rows += rows
+        self.history.append(
+            Epoch(
+                epoch=number,
+                phase=self.work.phases[self.phase].name,
+                train_loss=loss,
+                validation_loss=judged.pop("loss", math.nan),
+                metrics=judged,
+                gradient_norm=norm,
+                learning_rate=rate,
+                layers=layers,
+                dead_units=census.share,
+                saturated_units=census.saturated_share,
+                rows_per_second=rows / seconds,
+                seconds=time.perf_counter() - started,
             )
-        if best == 0 or loss < history[best - 1].validation_loss:
-            best, kept = number, {name: one.clone() for name, one in model.state_dict().items()}
-        elif number - best >= recipe.patience:
-            break
-    model.load_state_dict(kept)
-    return history, best
+        )
+        if self._is_best():
+            self.best, self.kept = number, _copied(self.average.model)
+
+    def _is_best(self) -> bool:
+        """Whether the last epoch is the best of its phase; it is where nothing can be judged."""
+        now = self.history[-1]
+        if self.best == 0 or math.isnan(now.validation_loss):
+            return True
+        before = self.history[self.best - 1]
+        return before.phase != now.phase or now.validation_loss < before.validation_loss
+
+    def _train(self, number: int) -> tuple[float, float, float, int, LayerFigures]:
+        """Loss, gradient norm, learning rate, rows and figures by layer of one epoch."""
+        work, rng = self.work, self.work.runtime.rng(f"order {number}")
+        if isinstance(work.fitting, Windows):
+            work.fitting.begin(rng)
+        chosen = shuffled(work.fitting, work.recipe.batch_size, rng)
+        if len(chosen) > 1 and len(chosen[-1]) < 2 * work.at.size:
+            chosen = chosen[:-1]  # batch normalisation has nothing to say of a single row
+        self.model.train()
+        losses: list[Tensor] = []
+        norms: list[Tensor] = []
+        layers: LayerFigures = {}
+        with _memory(work):
+            mine = [rows[work.at.rank :: work.at.size] for rows in chosen]
+            for i, batch in enumerate(work.fitting.batches(mine), start=1):
+                share = self.steps / (self.work.phases[self.phase].epochs * len(chosen))
+                rate = pace(self.optimizers, self.players, work.recipe, share)
+                batch = augmented(moved(batch, work), work.recipe)
+                if math.isnan(self.operations_a_row) and not self.history:
+                    self.operations_a_row = operations_of(self.model, self._objective, batch)
+                loss, norm, layers = self._step(batch, last=i == len(chosen))
+                losses.append(loss)
+                norms.append(norm)
+                if work.device == "cpu" or i == len(chosen) or i % LOOKED_AT == 0:
+                    self._require_finite(losses, number)
+        counts = torch.tensor([len(one) for one in chosen], dtype=torch.float32)
+        mean = float((torch.stack(losses).cpu() * counts).sum() / counts.sum())
+        return mean, float(torch.stack(norms).mean()), rate, int(counts.sum()), layers
+
+    def _step(self, batch: Batch, *, last: bool) -> tuple[Tensor, Tensor, LayerFigures]:
+        """Every player's turn on a batch: the first one's loss, the last one's gradient norm."""
+        losses: list[Tensor] = []
+        layers: LayerFigures = {}
+        norm = torch.zeros(())
+        for player, optimizer in zip(self.players, self.optimizers, strict=True):
+            with _alone(player, self.players):
+                self.model.zero_grad(set_to_none=True)
+                with self._arithmetic():
+                    cost = player.cost(batch)
+                losses.append(self._backward(player, cost))
+            bound = self.work.recipe.clip or math.inf
+            norm = nn.utils.clip_grad_norm_(player.parameters, bound, foreach=True)
+            if last:
+                with layer_figures(self.model, layers):
+                    optimizer.step()
+            else:
+                optimizer.step()
+        self.average.update()
+        self.steps += 1
+        return losses[0], norm, layers
+
+    def _backward(self, player: Player, cost: Cost) -> Tensor:
+        """Gradients of the mean over the whole batch, on all processes; its loss."""
+        if self.work.at.size == 1:
+            mean = cost.mean
+            mean.backward()  # type: ignore[no-untyped-call]
+            return mean.detach()
+        whole = as_weight(cost.weight, cost.total.device)
+        total = cost.total.detach().float()
+        pair = [whole, total]
+        self.work.at.sum(pair)
+        (cost.total / pair[0]).backward()  # type: ignore[no-untyped-call]
+        self.work.at.sum([one.grad for one in player.parameters if one.grad is not None])
+        return pair[1] / pair[0]
+
+    def _arithmetic(self) -> torch.autocast:
+        return arithmetic(self.work)
+
+    def _require_finite(self, losses: Sequence[Tensor], number: int) -> None:
+        recent = torch.stack(list(losses[-LOOKED_AT:]))
+        wrong = ~torch.isfinite(recent)
+        if not bool(wrong.any()):
+            return
+        step = self.steps - len(recent) + int(wrong.int().argmax()) + 1
+        kept = f"; epoch {self.best} was the best before it" if self.best else ""
+        raise Diverged(
+            f"training diverged at step {step:,} (epoch {number}): the loss is no finite number "
+            f"any more{kept}; try a lower --learning-rate"
+        )
+
+    def _share_buffers(self) -> None:
+        """Running means of batch normalisation, averaged over the processes."""
+        if self.work.at.size > 1:
+            floats = [one for one in self.model.buffers() if one.is_floating_point()]
+            self.work.at.sum(floats)
+            for one in floats:
+                one.div_(self.work.at.size)
+
+    def _write(self) -> None:
+        if self.work.folder is None or not self.work.at.first:
+            return
+        tensors = {f"model.{name}": one for name, one in self.model.state_dict().items()}
+        tensors |= {f"average.{name}": one for name, one in self.average.state().items()}
+        tensors |= {f"kept.{name}": one for name, one in self.kept.items()}
+        for place, optimizer in enumerate(self.optimizers):
+            for index, state in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer.{place}.{index}.{name}": one for name, one in state.items()}
+        facts = {
+            **self.work.kept,
+            "choices": self.work.choices,
+            "history": [without_nan(asdict(one)) for one in self.history],
+            "counters": {name: getattr(self, name) for name in COUNTERS},
+            "operations_a_row": without_nan(self.operations_a_row),
+        }
+        write_progress(self.work.folder, Progress(tensors=tensors, facts=facts))
+
+    def _restore(self, saved: Progress) -> None:
+        """Be where the training was that wrote this."""
+        self.history = [epoch_from_dict(one) for one in saved.facts["history"]]
+        self.phase = saved.facts["counters"]["phase"]
+        self._enter()
+        for name in COUNTERS:
+            setattr(self, name, saved.facts["counters"][name])
+        given = saved.facts["operations_a_row"]
+        self.operations_a_row = math.nan if given is None else given
+        self.model.load_state_dict(_under("model.", saved.tensors))
+        self.average.restore(_under("average.", saved.tensors))
+        self.kept = {
+            name: one.to(self.work.device) for name, one in _under("kept.", saved.tensors).items()
+        }
+        for place, optimizer in enumerate(self.optimizers):
+            state: dict[int, dict[str, Tensor]] = {}
+            for name, one in _under(f"optimizer.{place}.", saved.tensors).items():
+                index, _, key = name.partition(".")
+                state.setdefault(int(index), {})[key] = one
+            optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+            _as_laid_out(optimizer)
 
 
-def _epoch(
-    model: nn.Module,
-    fitting: Part,
-    validation: Part,
-    optimizer: torch.optim.Optimizer,
-    recipe: Recipe,
-    number: int,
-) -> Epoch:
-    started = time.perf_counter()
-    model.train()
-    losses, norms = [], []
-    for inputs, wanted in _shuffled(fitting, recipe.batch_size):
-        loss = cross_entropy(model(*inputs), wanted)
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norms.append(nn.utils.clip_grad_norm_(model.parameters(), LARGEST_GRADIENT))
-        optimizer.step()
-        losses.append(loss.detach() * len(wanted))
+COUNTERS = ("phase", "epochs", "steps", "best", "rows", "seconds")
+
+
+@torch.no_grad()
+def judge(model: nn.Module, work: Work, objective: Objective) -> dict[str, float]:
+    """Mean loss ("loss") and marks on the validation rows; empty where nothing is judged."""
     model.eval()
-    with torch.no_grad():
-        logits = torch.cat([model(*one) for one in batches(validation.inputs, EVALUATION_BATCH)])
-        right = (logits > 0) == (validation.labels > 0.5)
-        dead = dead_units(model, batches(validation.inputs, EVALUATION_BATCH))
-    return Epoch(
-        epoch=number,
-        train_loss=float(torch.stack(losses).sum()) / len(fitting),
-        validation_loss=float(cross_entropy(logits, validation.labels)),
-        validation_accuracy=float(right.float().mean()),
-        gradient_norm=float(torch.stack(norms).mean()),
-        learning_rate=recipe.learning_rate,
-        dead_units=dead.share,
-        seconds=time.perf_counter() - started,
-    )
+    totals: dict[str, float] = {}
+    weight = 0.0
+    size = min(EVALUATION_BATCH, max(work.recipe.batch_size, 1) * 2)
+    for batch in work.validation.batches(in_order(work.validation, size)):
+        with arithmetic(work):
+            cost = objective.judged(model, moved(batch, work))
+        if cost is None:
+            return {}
+        weight += float(cost.weight)
+        for name, one in {"loss": cost.total, **cost.marks}.items():
+            totals[name] = totals.get(name, 0.0) + float(one)
+    return {name: one / weight for name, one in totals.items()}
 
 
-def _shuffled(part: Part, size: int) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-    order = torch.randperm(len(part)).to(part.labels.device)
-    for start in range(0, len(part), size):
-        rows = order[start : start + size]
-        yield tuple(one[rows] for one in part.inputs), part.labels[rows]
+def arithmetic(work: Work) -> torch.autocast:
+    """The precision in which a network computes, inside this block."""
+    kind = torch.device(work.device).type
+    wanted = work.engine.precision
+    half = wanted == "bf16" or (wanted == "auto" and kind == "cuda")
+    return torch.autocast(device_type=kind, dtype=torch.bfloat16, enabled=half)
 
 
-def _hardware(device: str) -> str:
-    if device.startswith("cuda"):
-        return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} threads on {platform.machine()}"
+def moved(batch: Batch, work: Work) -> Batch:
+    """A batch on the device, as the network takes it."""
+    inputs = fed(batch.inputs, work.device)
+    return Batch(inputs=inputs, targets=batch.targets.to(work.device, non_blocking=True))
+
+
+@contextmanager
+def _alone(player: Player, players: Sequence[Player]) -> Iterator[None]:
+    """Inside, no gradient is computed for the weights of the others, who are not to move."""
+    others = [p for one in players if one is not player for p in one.parameters]
+    for one in others:
+        one.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for one in others:
+            one.requires_grad_(True)
+
+
+@contextmanager
+def _memory(work: Work) -> Iterator[None]:
+    """A GPU that runs out of memory says which batch size to try."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        size = work.recipe.batch_size
+        advice = (
+            f"try --batch-size {size // 2}" if size > 1 else "make the network smaller with --set"
+        )
+        raise UsageError(
+            f"{work.device} ran out of memory with batches of {size} rows: {advice}"
+        ) from error
+
+
+def _as_laid_out(optimizer: torch.optim.Optimizer) -> None:
+    """The moments of a kernel laid out in memory as the kernel is: fused steps count on it."""
+    for parameter, state in optimizer.state.items():
+        for name, one in state.items():
+            if one.shape == parameter.shape:
+                state[name] = torch.empty_like(parameter).copy_(one)
+
+
+def _copied(model: nn.Module) -> dict[str, Tensor]:
+    return {name: one.detach().clone() for name, one in model.state_dict().items()}
+
+
+def _under(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name[len(prefix) :]: t for name, t in tensors.items() if name.startswith(prefix)}
