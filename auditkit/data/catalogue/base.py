@@ -111,7 +111,7 @@ def cells(values: Iterable[Any]) -> pd.Series:
     column = np.empty(len(held), dtype=object)
     for row, value in enumerate(held):  # assigned at once, arrays of one shape would be stacked
         column[row] = value
-    return pd.Series(column)
+    return pd.Series(column, dtype=object)
 
 
 def schema_of(
