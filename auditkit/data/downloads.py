@@ -8,6 +8,7 @@ from http.client import HTTPException
 from pathlib import Path
 from shutil import which
 from typing import Any
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
@@ -52,6 +53,8 @@ def by_address(url: str, file: str) -> bytes:
         with build_opener(_SafeRedirect).open(_request(url), timeout=SILENCE) as answer:
             found: bytes = answer.read(LARGEST + 1)
     except (OSError, HTTPException, ValueError) as error:  # URLError is an OSError
+        if isinstance(error, HTTPError):
+            error.close()  # it holds the answer, and with it the connection
         reason = getattr(error, "reason", None) or error
         raise NotHad(
             f"auditkit could not download {url} ({str(reason) or type(reason).__name__}): connect "
@@ -74,7 +77,11 @@ class _SafeRedirect(HTTPRedirectHandler):
 
     def redirect_request(self, *arguments: Any) -> Request | None:
         """The next request, or ValueError where it is not https."""
-        _request(arguments[-1])
+        try:
+            _request(arguments[-1])
+        except ValueError:
+            arguments[1].close()
+            raise
         return super().redirect_request(*arguments)
 
 
