@@ -11,6 +11,7 @@ from auditkit.errors import ModelError
 from auditkit.ranges import MOST
 
 FORMAT = 2
+Z95 = 1.959964  # standard deviations from the middle to the end of a 95 % interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,6 +100,16 @@ class LearningCurve:
     higher: bool
     ideal: float
     points: tuple[CurvePoint, ...]
+
+    @property
+    def errors(self) -> list[float]:
+        """How far each score is from the ideal one."""
+        return [abs(self.ideal - one.score) for one in self.points]
+
+    @property
+    def deviations(self) -> list[float]:
+        """Standard deviations of the scores, as their 95 % intervals say."""
+        return [(one.high - one.low) / (2 * Z95) for one in self.points]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,16 +32,16 @@ class PowerLaw:
         """The error that the law gives for so many rows."""
         return _law(np.array([math.log(self.scale), self.exponent.value, self.floor.value]), rows)
 
-    def predicted(self, rows: float, *, confidence: float = 0.95) -> Estimate:
-        """The error to be expected at so many rows, with the spread of the fits to drawn errors.
+    def gain(self, rows: float, times: float, *, confidence: float = 0.95) -> Estimate:
+        """How much lower the error is at `times` the rows, by the law.
 
         Beyond the rows that were seen it holds only if the law goes on holding, which no
         interval says.
         """
         tail = (1 - confidence) / 2
-        drawn = np.array([float(_law(one, rows)) for one in self.draws])
+        drawn = [float(_law(one, rows) - _law(one, rows * times)) for one in self.draws]
         low, high = np.quantile(drawn, [tail, 1 - tail])
-        value = float(self.at(rows))
+        value = float(self.at(rows) - self.at(rows * times))
         return Estimate(
             value=value,
             low=min(float(low), value),
