@@ -8,11 +8,12 @@ from typing import Any
 
 from auditkit.checks.base import CHECKS, Check, settings
 from auditkit.config import AuditConfig, built
+from auditkit.data.schema import Task
 from auditkit.errors import AuditkitError, ConfigError, NotApplicable
 from auditkit.models.predictor import Ability, Decisions
 from auditkit.results import AuditReport, CheckResult, Finding, Section, Status, worst
 from auditkit.runtime import track
-from auditkit.subject import Subject
+from auditkit.subject import SAYS, Subject
 from auditkit.versions import versions
 
 # What an audit should ask and this version cannot: an entry goes when its room arrives.
@@ -27,10 +28,6 @@ UNMEASURED = (
         "This version has no probing checks: a sensitive attribute may be encoded unseen.",
     ),
     (
-        "Bias amplification: whether the model widens a gap of its data",
-        "This version compares the model with its labels by group, and does not measure it.",
-    ),
-    (
         "Subgroups nobody named",
         "Only sensitive columns that are named, and their intersections, are looked at.",
     ),
@@ -42,11 +39,10 @@ UNMEASURED = (
         "Robustness to noise, drift and attack",
         "The model was judged on these rows alone, as they are.",
     ),
-    (
-        "Misuse of generated content",
-        "Does not apply: the model generates nothing.",
-    ),
 )
+AMPLIFICATION = "Bias amplification: whether the model widens a gap of its data"
+MISUSE = "Misuse of generated content"
+GENERATES = {Task.LANGUAGE: "texts", Task.TRANSDUCTION: "texts", Task.IMAGES: "images"}
 
 
 def checks_of(config: AuditConfig) -> tuple[tuple[str, Check | str], ...]:
@@ -86,15 +82,20 @@ def run_checks(subject: Subject, config: AuditConfig | None = None) -> AuditRepo
             **versions(),
             "seed": subject.runtime.seed,
             "device": _device(subject),
-            "threshold": subject.threshold,
+            **_threshold(subject),
         },
         config=_config_facts(checks),
-        not_tested=_not_tested(results),
+        not_tested=_not_tested(results, subject.task),
         timings={
             "date": started.isoformat(timespec="seconds"),
             "seconds": time.perf_counter() - clock,
         },
     )
+
+
+def _threshold(subject: Subject) -> dict[str, Any]:
+    """Of a decision alone there is one."""
+    return {"threshold": subject.threshold} if subject.task is Task.DECISION else {}
 
 
 def _run(name: str, check: Check | str, subject: Subject) -> CheckResult:
@@ -193,13 +194,28 @@ def _data_facts(subject: Subject) -> dict[str, Any]:
         "audited rows": len(table.frame),
         "sha256": table.sha256,
         "training rows": None if subject.train is None else len(subject.train.frame),
-        "target": schema.target.name,
-        "positive outcome": schema.positive,
+        "task": SAYS[subject.task],
+        "medium": str(schema.medium),
+        **_target_facts(subject),
         "features": list(schema.feature_names),
         "sensitive columns": list(schema.sensitive_names),
         "sensitive columns the model sees": both,
         "bands": {one.name: list(one.bands) for one in schema.sensitive if one.bands},
     }
+
+
+def _target_facts(subject: Subject) -> dict[str, Any]:
+    """The target, and what is favoured or chosen from where there is such a thing."""
+    schema = subject.table.schema
+    match subject.task:
+        case Task.DECISION:
+            return {"target": schema.target.name, "positive outcome": schema.positive}
+        case Task.CLASSES:
+            return {"target": schema.target.name, "classes": list(schema.target.levels)}
+        case Task.IMAGES:
+            return {}
+        case _:
+            return {"target": schema.target.name}
 
 
 def _config_facts(checks: Sequence[tuple[str, Check | str]]) -> dict[str, Any]:
@@ -209,7 +225,33 @@ def _config_facts(checks: Sequence[tuple[str, Check | str]]) -> dict[str, Any]:
     }
 
 
-def _not_tested(results: Sequence[CheckResult]) -> tuple[tuple[str, str], ...]:
+def _not_tested(results: Sequence[CheckResult], task: Task) -> tuple[tuple[str, str], ...]:
     idle = (Status.NOT_APPLICABLE, Status.SKIPPED, Status.BROKEN)
     own = tuple((one.title, one.reason) for one in results if one.status in idle)
-    return own + UNMEASURED
+    return own + UNMEASURED + _unmeasured(task)
+
+
+def _unmeasured(task: Task) -> tuple[tuple[str, str], ...]:
+    """What this version cannot ask of a model with such a task."""
+    match task:
+        case Task.DECISION:
+            gap = "This version compares the model with its labels by group, and does not measure "
+            gap += "it."
+        case Task.CLASSES:
+            gap = "This version asks by group whether the model is right, and not what it says."
+        case Task.NUMBER:
+            gap = "This version does not compare numbers, nor their errors, by group."
+        case _:
+            made = GENERATES[task]
+            return (
+                (
+                    AMPLIFICATION,
+                    f"Of {made} that are made, this version does not ask whom they show and how.",
+                ),
+                (
+                    MISUSE,
+                    f"The model makes {made}. How true to the data these are is measured as far "
+                    "as the checks above say; whether they hurt, deceive or name somebody is not.",
+                ),
+            )
+    return (AMPLIFICATION, gap), (MISUSE, "Does not apply: the model generates nothing.")

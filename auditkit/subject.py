@@ -143,6 +143,16 @@ class Subject:
         known = classes(table.frame, table.schema, table.name)
         return np.asarray(outputs.probabilities.argmax(axis=1) == known)
 
+    @cached_property
+    def expected(self) -> np.ndarray:
+        """What the audited rows should be answered with: labels, places of classes, numbers."""
+        return self._expected(self.table)
+
+    @cached_property
+    def train_expected(self) -> np.ndarray:
+        """The same of the training rows. Raises NotApplicable where these are not known."""
+        return self._expected(self.required_train)
+
     def compute(self) -> None:
         """Read the target and the groups and ask the model now, so that faults in them show."""
         match self.task:
@@ -163,7 +173,8 @@ class Subject:
     def require(self, *tasks: Task) -> None:
         """Raise NotApplicable unless the model's task is one of these."""
         if self.task not in tasks:
-            raise NotApplicable(f"{SAYS[self.task]}; this is asked of other models")
+            asked = ", or ".join(SAYS[task] for task in tasks)
+            raise NotApplicable(f"{SAYS[self.task]}; this is asked only where {asked}")
 
     @property
     def required_train(self) -> Table:
@@ -200,6 +211,13 @@ class Subject:
         """Confusion counts by group, for each sensitive column."""
         return {name: self.counts_of([name]) for name in self.sensitive}
 
+    @cached_property
+    def right_counts(self) -> dict[str, pd.DataFrame]:
+        """The same where all that counts is whether an answer is right: tp if it is, else fn."""
+        right = self.right.astype(np.int8)
+        ones = np.ones_like(right)
+        return {name: group_counts(ones, right, self.memberships[name]) for name in self.sensitive}
+
     def counts_of(self, columns: Sequence[str]) -> pd.DataFrame:
         """Confusion counts by group of one column, or by the intersections of several."""
         several = self.memberships[list(columns)]
@@ -213,6 +231,16 @@ class Subject:
     def rng(self, rule: str) -> np.random.Generator:
         """A check's own random numbers: adding a check changes no other's."""
         return self.runtime.rng(rule)
+
+    def _expected(self, table: Table) -> np.ndarray:
+        self.require(Task.DECISION, Task.CLASSES, Task.NUMBER)
+        match self.task:
+            case Task.DECISION:
+                return labels(table.frame, table.schema, table.name)
+            case Task.CLASSES:
+                return classes(table.frame, table.schema, table.name)
+            case _:
+                return targets(table.frame, table.schema, table.name)
 
     def _decisions(self, outputs: Outputs) -> Decisions:
         self.require(Task.DECISION)

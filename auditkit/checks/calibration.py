@@ -4,18 +4,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from auditkit.checks.base import CHECKS, at_most, finding, percent, points
+from auditkit.data.schema import Task
 from auditkit.ranges import SHARE, ranged
 from auditkit.results import Finding, Lines, Section, Table, Topic, Unit
 from auditkit.statistics import calibration
 from auditkit.statistics.estimate import Estimate, settled_at
+from auditkit.statistics.multiclass import confidence_of
 from auditkit.subject import Subject
+
+WHAT = {
+    Task.DECISION: "A score is the probability of the positive outcome.",
+    Task.CLASSES: "A score is the probability of the class that is said, which comes true where "
+    "that class is the right one.",
+}
 
 
 @CHECKS.register("calibration")
 @dataclass(frozen=True, kw_only=True)
 class Calibration:
-    """Of the rows scored 70 %, do about 70 % have the positive outcome?"""
+    """Of the rows scored 70 %, do about 70 % have the positive outcome?
+
+    Of several classes it is the likeliest whose probability is asked: is it right as often?
+    """
 
     rule: ClassVar[str] = "AK103"
     title: ClassVar[str] = "Calibration"
@@ -26,7 +39,7 @@ class Calibration:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Expected calibration error, Brier score and the reliability curve."""
-        y, scores = subject.labels, subject.scores
+        y, scores = _said(subject)
         error, null = calibration.expected_calibration_error(
             y, scores, bins=self.bins, rng=subject.rng(self.rule)
         )
@@ -53,13 +66,13 @@ class Calibration:
         )
         yield Section(
             title="Do the scores mean what they say?",
-            text="On the diagonal a score of 70 % comes true 70 times in 100. Below it the model "
-            "promises too much, above it too little.",
-            views=self._views(subject),
+            text=f"{WHAT[subject.task]} On the diagonal a score of 70 % comes true 70 times in "
+            "100. Below it the model promises too much, above it too little.",
+            views=self._views(y, scores),
         )
 
-    def _views(self, subject: Subject) -> tuple[Lines, Table]:
-        frame = calibration.reliability(subject.labels, subject.scores, bins=self.bins)
+    def _views(self, y: np.ndarray, scores: np.ndarray) -> tuple[Lines, Table]:
+        frame = calibration.reliability(y, scores, bins=self.bins)
         named = frame.rename(columns={"mean_score": "mean score", "observed": "came true"})
         curve = Lines(
             title="What was said and what came true",
@@ -75,6 +88,14 @@ class Calibration:
             title="The same by bin", frame=named, shares=("mean score", "came true", "low", "high")
         )
         return curve, table
+
+
+def _said(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """Whether what was promised came true, (n,) of 0 and 1, and how surely it was promised."""
+    subject.require(Task.DECISION, Task.CLASSES)
+    if subject.task is Task.CLASSES:
+        return subject.right.astype(np.int8), confidence_of(subject.probabilities)
+    return subject.labels, subject.scores
 
 
 def _beside_base_rate(skill: Estimate) -> str:

@@ -10,6 +10,7 @@ import pandas as pd
 from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, four_fifths, rows_needed
 from auditkit.bias.groups import CELLS, RATES, label, rate_estimates, rates
 from auditkit.checks.base import CHECKS, GROUP, at_least, at_most, finding, percent, points, words
+from auditkit.data.schema import Task
 from auditkit.ranges import SHARE, ranged
 from auditkit.results import Finding, Intervals, Section, Topic, Unit
 from auditkit.subject import Subject
@@ -44,7 +45,7 @@ class GroupGap:
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding for the difference and one for the ratio, by column; the rates as pictures."""
         views: list[Intervals] = []
-        for column, counts in subject.counts.items():
+        for column, counts in self.counts(subject).items():
             yield from self._findings(subject, column, counts)
             views += [_picture(counts, column, rate) for rate in self.drawn]
         meaning = "; ".join(
@@ -53,6 +54,10 @@ class GroupGap:
         text = f"{meaning[0].upper()}{meaning[1:]}. Each interval holds for its group alone; the "
         text += "findings compare all groups at once, which is stricter."
         yield Section(title=f"{self.title} by group", text=text, views=tuple(views))
+
+    def counts(self, subject: Subject) -> dict[str, pd.DataFrame]:
+        """The counts to compare, by sensitive column."""
+        return subject.counts
 
     def _findings(self, subject: Subject, column: str, counts: pd.DataFrame) -> Iterator[Finding]:
         def measured(comparison: str) -> Disparity:
@@ -163,6 +168,11 @@ class AccuracyEquality(GroupGap):
         "Gather more rows and better features for the group the model is more often wrong about, "
         "and until then let a person decide its cases."
     )
+
+    def counts(self, subject: Subject) -> dict[str, pd.DataFrame]:
+        """Of several classes too it can be asked whether an answer is right."""
+        subject.require(Task.DECISION, Task.CLASSES)
+        return subject.right_counts if subject.task is Task.CLASSES else subject.counts
 
 
 @CHECKS.register("four-fifths")

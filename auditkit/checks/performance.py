@@ -1,10 +1,11 @@
-"""How often is the model right?"""
+"""How often is a decision right?"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from auditkit.checks.base import CHECKS, at_least, finding, percent, points
+from auditkit.data.schema import Task
 from auditkit.models import baselines
 from auditkit.models.baselines import Baseline
 from auditkit.models.predictor import Ability
@@ -30,6 +31,7 @@ class Performance:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Accuracy, gain over the majority guess, AUC and log loss."""
+        subject.require(Task.DECISION)
         known = None if subject.train is None else subject.train_labels
         guess = baselines.majority(known, subject.labels)
         yield self._accuracy(subject, guess)

@@ -15,6 +15,7 @@ from scipy.special import expit, ndtri
 from scipy.stats import entropy
 
 from auditkit.errors import DataError
+from auditkit.statistics import classification
 from auditkit.statistics.classification import SMALLEST, mean_estimate
 from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.intervals import rate_interval, score_limits, z_of
@@ -38,20 +39,19 @@ def confusion(y: ArrayLike, said: ArrayLike, classes: int) -> Ints:
     return counts.reshape(classes, classes)
 
 
-def accuracy(counts: ArrayLike, *, confidence: float = 0.95) -> Estimate:
-    """Share of rows called by their right class, 1 is ideal, with a guarded Wilson interval."""
-    right, n = int(np.trace(np.asarray(counts))), int(np.sum(counts))
-    if n == 0:
-        return undefined(NO_ROWS, method="Wilson")
-    low, high = rate_interval(right, n, confidence=confidence)
-    return Estimate(
-        value=right / n,
-        low=float(low),
-        high=float(high),
-        n=n,
-        method="Wilson",
-        confidence=confidence,
-    )
+def accuracy(right: ArrayLike, *, confidence: float = 0.95) -> Estimate:
+    """Share of rows that are called right, 1 is ideal, with a guarded Wilson interval.
+
+    right is (n,), whether each row is.
+    """
+    said = np.asarray(right)
+    return classification.accuracy(np.ones(len(said)), said, confidence=confidence)
+
+
+def accuracy_difference(a: ArrayLike, b: ArrayLike, *, confidence: float = 0.95) -> Estimate:
+    """Accuracy of a minus that of b on the same rows, each (n,): Tango's score interval."""
+    ones = np.ones(len(np.asarray(a)))
+    return classification.accuracy_difference(ones, a, b, confidence=confidence)
 
 
 def by_class(counts: ArrayLike, levels: Sequence[str], *, confidence: float = 0.95) -> pd.DataFrame:

@@ -6,10 +6,12 @@ truth and said are (n,) in the target's own unit; an error is said - truth.
 import math
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t
 
 from auditkit.errors import DataError
+from auditkit.statistics.calibration import quantile_bins
 from auditkit.statistics.classification import mean_estimate
 from auditkit.statistics.estimate import Estimate, independent_difference, undefined
 from auditkit.statistics.ratios import ratio_estimate
@@ -140,6 +142,14 @@ def overfitting_gap(
         for one in (fresh, seen)
     )
     return independent_difference(first, second)
+
+
+def by_said(truth: ArrayLike, said: ArrayLike, *, bins: int = 10) -> pd.DataFrame:
+    """What was said beside what was true, a row a bin of about equal size: their means and n."""
+    order = quantile_bins(np.asarray(said, float), bins)
+    means = pd.DataFrame({"said": np.asarray(said, float), "true": np.asarray(truth, float)})
+    found = means.groupby(order).mean()
+    return found.assign(n=np.bincount(order)).reset_index(drop=True)
 
 
 def signed_errors(truth: ArrayLike, said: ArrayLike) -> Floats:

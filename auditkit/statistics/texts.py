@@ -8,6 +8,7 @@ import math
 import zlib
 from collections import Counter
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from auditkit.errors import DataError
 from auditkit.statistics.estimate import Estimate
+from auditkit.statistics.intervals import rate_interval
 from auditkit.statistics.ratios import ratio_difference, ratio_estimate
 
 Floats = NDArray[np.float64]
@@ -88,9 +90,14 @@ def nearest_edits(
 def error_rate(found: Edits, *, confidence: float = 0.95) -> Estimate:
     """All edits over all symbols of the references; 0 is ideal, and it may exceed 1.
 
-    The interval is the ratio estimator's, a text counting as one draw.
+    The interval is the ratio estimator's, a text counting as one draw. Where no edit is needed
+    its upper limit is that of the share of texts that could still be wrong.
     """
-    return ratio_estimate(found.edits, found.symbols, least=0.0, confidence=confidence)
+    rate = ratio_estimate(found.edits, found.symbols, least=0.0, confidence=confidence)
+    if rate.value != 0:
+        return rate
+    high = float(rate_interval(0, rate.n, confidence=confidence)[1])
+    return replace(rate, high=high, low=0.0, method="Wilson, of whole texts", reason="")
 
 
 def error_rate_difference(first: Edits, second: Edits, *, confidence: float = 0.95) -> Estimate:

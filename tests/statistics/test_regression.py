@@ -78,6 +78,13 @@ def test_intervals_cover_what_they_promise_for_normal_errors(figure, true: float
     assert 0.93 <= inside / 600 <= 0.97
 
 
+def test_bins_show_where_the_model_says_too_much() -> None:
+    found = regression.by_said([1, 1, 5, 7], [1, 2, 8, 10], bins=2)
+    assert found["said"].to_list() == [1.5, 9.0]
+    assert found["true"].to_list() == [1.0, 6.0]
+    assert found["n"].to_list() == [2, 2]
+
+
 def test_a_perfect_model_has_no_error_and_nothing_divides_by_it() -> None:
     assert regression.root_mean_squared_error(TRUTH, TRUTH).value == 0
     assert regression.r_squared(TRUTH, TRUTH).high == 1

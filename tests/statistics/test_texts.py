@@ -73,6 +73,12 @@ def test_an_error_rate_counts_symbols_and_its_interval_counts_texts() -> None:
     assert found.n == 3
 
 
+def test_texts_without_an_error_are_not_known_to_be_without() -> None:
+    found = texts.error_rate(Edits(edits=np.zeros(20, int), symbols=np.full(20, 5)))
+    assert (found.value, found.low) == (0, 0)
+    assert found.high == pytest.approx(0.1611, abs=5e-5)  # Wilson, none of 20
+
+
 def test_symbols_are_words_where_most_texts_have_blanks() -> None:
     assert texts.words_or_characters(["K AE1 T", "D AO1 G", "A"]) == "words"
     assert texts.words_or_characters(["cat", "dog", "a b"]) == "characters"
