@@ -1,16 +1,19 @@
 """Planted subjects for the tests: tables whose answer is known, audited by their own columns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from auditkit.data.planted import planted
-from auditkit.data.schema import Column, Kind, Schema
+from auditkit.data.schema import Column, Kind, Schema, Task
 from auditkit.data.tables import Table
 from auditkit.models.card import Card, DataSource, Epoch, Training
 from auditkit.models.predictions import PredictionsModel
+from auditkit.models.predictor import Ability, Images, Judge
 from auditkit.runtime import Runtime
 from auditkit.subject import Subject
 
@@ -110,4 +113,60 @@ def card_with(*, dead: float = 0.0, seconds: float = 3.0) -> Card:
         ),
         training=training,
         versions={},
+    )
+
+
+class PlantedGenerator:
+    """Gives the images it was made with, whatever the rows."""
+
+    abilities: frozenset[Ability] = frozenset()
+    facts: Mapping[str, Any] = MappingProxyType({"name": "planted"})
+    task = Task.IMAGES
+
+    def __init__(self, pixels: np.ndarray) -> None:
+        self.pixels = pixels
+
+    def outputs(self, frame: pd.DataFrame) -> Images:
+        return Images(pixels=self.pixels)
+
+
+class QuadrantJudge:
+    """Sees how bright small squares of an 8 x 8 image are; the brightest quadrant is its class."""
+
+    name = "the brightest quadrant"
+    levels = ("0", "1", "2", "3")
+
+    def look(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        n = len(pixels)
+        features = pixels.reshape(n, 4, 2, 4, 2).mean(axis=(2, 4)) / 255  # of 2 x 2 pixels each
+        bright = features.reshape(n, 2, 2, 2, 2).mean(axis=(2, 4)).reshape(n, 4)
+        return features.reshape(n, 16), np.eye(4)[bright.argmax(axis=1)]
+
+
+def quadrants(n: int, *, seed: int, classes: Sequence[int] = range(4)) -> np.ndarray:
+    """Noise (n, 1, 8, 8) uint8 with one quadrant, drawn from `classes`, brighter than the rest."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 128, size=(n, 2, 4, 2, 4))
+    place = rng.choice(np.asarray(classes), size=n)
+    pixels[np.arange(n), place // 2, :, place % 2] += rng.integers(64, 128, size=(n, 1, 1))
+    return pixels.reshape(n, 1, 8, 8).astype(np.uint8)
+
+
+def generator(made: np.ndarray, *, n: int = 1000, judge: Judge | None = None) -> Subject:
+    """A generator of these images, audited on n quadrants and trained on n others."""
+    schema = Schema(
+        target=Column(name="label", kind=Kind.CATEGORICAL, levels=QuadrantJudge.levels),
+        positive=None,
+        features=(Column(name="image", kind=Kind.IMAGE),),
+        sensitive=(),
+    )
+    test, train = (pd.DataFrame({"image": list(quadrants(n, seed=seed))}) for seed in (0, 1))
+    table = Table(frame=test.assign(label="0"), schema=schema, name="planted", sha256="0" * 64)
+    return Subject(
+        predictor=PlantedGenerator(made),
+        table=table,
+        train=replace(table, frame=train),
+        card=None,
+        runtime=Runtime(device="cpu"),
+        judge=judge or QuadrantJudge(),
     )

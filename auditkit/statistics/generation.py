@@ -6,8 +6,8 @@ cannot tell.
 """
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -68,7 +68,8 @@ def frechet_distance(a: ArrayLike, b: ArrayLike) -> float:
 class BesideFloor:
     """A distance of made from real images, that of real from real ones, and their ratio.
 
-    The ratio is 1 where the made images are as like the real ones as these are among themselves.
+    The ratio is 1 where the made images are as like the real ones as these are among themselves;
+    its interval is the distance's, in units of the mean floor.
     """
 
     distance: Estimate
@@ -97,10 +98,10 @@ def beside_floor(
         made[i] = frechet_distance(half, y[rng.permutation(len(y))[:size]])
         floors[i] = frechet_distance(half, other)
     distance, floor = (_ranged(one, float(one.mean()), size) for one in (made, floors))
-    if not floors.min() > 0:
+    if not floor.value > 0:
         ratio = undefined("the real images have all the same features", n=size)
     else:
-        ratio = _ranged(made / floors, distance.value / floor.value, size)
+        ratio = _ranged(made / floor.value, distance.value / floor.value, size)
     return BesideFloor(distance=distance, floor=floor, ratio=ratio)
 
 
@@ -207,9 +208,40 @@ def class_shares(
     )
 
 
+def smallest_share(shares: Sequence[Estimate]) -> tuple[int, Estimate]:
+    """The class with the smallest share, and that share; the interval is of whichever it be."""
+    return _extreme(shares, min)
+
+
+def largest_share(shares: Sequence[Estimate]) -> tuple[int, Estimate]:
+    """The class with the largest share, and that share; the interval is of whichever it be."""
+    return _extreme(shares, max)
+
+
+def tolerated_shares(
+    real: Sequence[Estimate], least: float, most: float, *, slack: float = 0.5
+) -> tuple[float, float]:
+    """The limits of a class's share, moved out where the real classes are themselves uneven.
+
+    A class may have half of what the rarest real one has, and half as much again as the
+    commonest: made images are not to blame for what the data are.
+    """
+    values = [one.value for one in real]
+    return min(least, (1 - slack) * min(values)), max(most, min((1 + slack) * max(values), 1.0))
+
+
 def effective_classes(shares: ArrayLike) -> float:
     """How many even classes have the same entropy: K where all are even, 1 where one is all."""
     return float(np.exp(entr(np.asarray(shares, float)).sum()))
+
+
+def _extreme(
+    shares: Sequence[Estimate], choose: Callable[[list[float]], float]
+) -> tuple[int, Estimate]:
+    values = [one.value for one in shares]
+    low, high = choose([one.low for one in shares]), choose([one.high for one in shares])
+    place = values.index(choose(values))
+    return place, replace(shares[place], low=low, high=high)
 
 
 def _covariance(x: Floats) -> Floats:

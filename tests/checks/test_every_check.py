@@ -14,7 +14,8 @@ from auditkit.errors import NotApplicable
 from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
-from tests.subjects import card_with, counted, gap_of, subject
+from tests.media import animals, prices, speeches, spellings
+from tests.subjects import card_with, counted, gap_of, generator, quadrants, subject
 
 
 class Cases(NamedTuple):
@@ -78,7 +79,7 @@ FALSE_ALARMS = {"a": (900, 100, 100, 900), "b": (900, 500, 100, 500)}
 EVEN = {"a": (900, 100, 100, 900), "b": (890, 105, 110, 895)}
 
 CASES = {
-    "performance": Cases(lambda: subject(noise()), lambda: subject(gap_of(0.0)), None),
+    "performance": Cases(lambda: subject(noise()), lambda: subject(gap_of(0.0)), animals),
     "simpler-model": Cases(
         lambda: learnable(blind=True),
         lambda: learnable(blind=False),
@@ -137,6 +138,19 @@ CASES = {
         lambda: subject(gap_of(0.0), card=card_with(seconds=1)),
         lambda: subject(gap_of(0.0)),
         {"max_seconds": 10.0},
+    ),
+    "class-performance": Cases(
+        lambda: animals(right=0.2), lambda: animals(right=0.9), lambda: subject(gap_of(0.0))
+    ),
+    "number-performance": Cases(
+        lambda: prices(noise=3.0, blind=True), prices, lambda: subject(gap_of(0.0))
+    ),
+    "transduction": Cases(lambda: spellings(right=False), spellings, lambda: subject(gap_of(0.0))),
+    "language": Cases(lambda: speeches(bits=5.0), speeches, lambda: subject(gap_of(0.0))),
+    "generation": Cases(
+        lambda: generator(quadrants(1000, seed=2, classes=[3])),
+        lambda: generator(quadrants(1000, seed=2)),
+        lambda: subject(gap_of(0.0)),
     ),
 }
 ONLY_MEASURES = {"group-results", "group-sizes"}

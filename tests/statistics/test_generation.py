@@ -14,7 +14,10 @@ from auditkit.statistics.generation import (
     frechet_floor,
     frechet_of_moments,
     kernel_distance,
+    largest_share,
     precision_recall_density_coverage,
+    smallest_share,
+    tolerated_shares,
 )
 
 
@@ -190,3 +193,21 @@ def test_even_classes_count_in_full():
     assert effective_classes([0.25] * 4) == pytest.approx(4)
     assert effective_classes([1, 0, 0]) == pytest.approx(1)
     assert effective_classes([0.5, 0.5, 0]) == pytest.approx(2)
+
+
+def test_the_smallest_and_the_largest_share_are_those_of_whichever_class_it_be():
+    shares = class_shares(np.repeat([0, 1, 2], [50, 30, 20]), 3)
+    assert smallest_share(shares) == (2, shares[2])
+    assert largest_share(shares) == (0, shares[0])
+    close = class_shares(np.repeat([0, 1], [51, 49]), 2)
+    place, found = largest_share(close)
+    assert (place, found.value, found.low) == (0, 0.51, close[0].low)
+
+
+def test_limits_of_shares_give_way_where_the_real_classes_are_uneven():
+    even = class_shares(np.repeat(np.arange(10), 10), 10)
+    assert tolerated_shares(even, 0.02, 0.25) == (0.02, 0.25)
+    uneven = class_shares(np.repeat([0, 1], [98, 2]), 2)
+    assert tolerated_shares(uneven, 0.02, 0.25) == (0.01, 1.0)
+    half = class_shares(np.repeat([0, 1], 50), 2)
+    assert tolerated_shares(half, 0.02, 0.25) == (0.02, 0.75)

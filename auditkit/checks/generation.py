@@ -1,0 +1,259 @@
+"""Are made images as varied as the real ones, as like them, and more than copies of them?"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from math import inf, nan
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from auditkit.checks.base import CHECKS, at_least, at_most, exactly, finding, percent
+from auditkit.data.schema import Kind
+from auditkit.errors import DataError, NotApplicable
+from auditkit.models.predictor import Images, Judge
+from auditkit.ranges import SHARE, ranged
+from auditkit.results import Finding, Intervals, Section, Table, Topic, Unit
+from auditkit.statistics import generation as measured
+from auditkit.statistics.estimate import Estimate, settled_at, undefined
+from auditkit.statistics.memorisation import Memorisation, memorisation
+from auditkit.subject import Subject
+
+MOST = 5000  # images of each kind that are compared
+MOST_TRAINING = 60_000  # a copy of an image that is left out would not be found
+FEWEST = 20
+NEIGHBOURS = 5
+TEXT = (
+    "A classifier of the same data, {judge}, looked at {made:,} made and {real:,} real images. "
+    "What it does not see, such as a fault in the background, is not in these figures. A Fréchet "
+    "distance is never 0, not even between real images and real images: that is its floor."
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Seen:
+    """What the judge sees: features (n, d) and the share of each class, of real and made images."""
+
+    judge: Judge
+    real: np.ndarray
+    made: np.ndarray
+    real_shares: tuple[Estimate, ...]
+    made_shares: tuple[Estimate, ...]
+
+
+@CHECKS.register("generation")
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """Does the generator make every class, images like the real ones, and no copies?
+
+    The limits of a class's share give way where the real classes are themselves uneven.
+    max_distance_ratio bounds the Fréchet distance in units of its floor, min_memorisation the
+    score of copying, which is about standard normal for fresh images.
+    """
+
+    rule: ClassVar[str] = "AK108"
+    title: ClassVar[str] = "Made images"
+    topic: ClassVar[Topic] = Topic.PERFORMANCE
+
+    min_class_share: float = ranged(0.02, *SHARE)
+    max_class_share: float = ranged(0.25, *SHARE)
+    max_distance_ratio: float | None = ranged(3.0, 1)
+    min_memorisation: float | None = ranged(-3.0, -inf)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """Shares of classes, distance beside its floor, copying, and how the images overlap."""
+        made = subject.answers(Images)
+        seen = _seen(subject, made)
+        rng = subject.rng(self.rule)
+        yield from self._shares(seen)
+        distance = measured.beside_floor(seen.real, seen.made, rng)
+        yield self._distance(distance)
+        kernel = measured.kernel_distance(seen.real, seen.made, rng)
+        yield finding(
+            f"The kernel distance (KID) is {kernel.value:.4f}; images of one kind have about 0.",
+            kernel,
+            metric="kernel distance",
+            unit=Unit.NUMBER,
+            null=0.0,
+        )
+        yield self._copying(subject, seen)
+        overlap = measured.precision_recall_density_coverage(seen.real, seen.made, NEIGHBOURS)
+        expected = measured.expected_coverage(len(seen.real), len(seen.made), NEIGHBOURS)
+        yield from _overlap(overlap, expected, seen)
+        yield _section(seen, _figures(distance, kernel, overlap, expected, seen))
+
+    def _shares(self, seen: Seen) -> Iterator[Finding]:
+        least, most = measured.tolerated_shares(
+            seen.real_shares, self.min_class_share, self.max_class_share
+        )
+        for word, (place, share), judged, limit in (
+            ("smallest", measured.smallest_share(seen.made_shares), at_least, least),
+            ("largest", measured.largest_share(seen.made_shares), at_most, most),
+        ):
+            real = seen.real_shares[place].value
+            yield finding(
+                f"{percent(share.value)} of the made images are seen as "
+                f"{seen.judge.levels[place]!r}, the {word} share of a class; of the real ones "
+                f"{percent(real)} are.",
+                share,
+                metric=f"{word} class share",
+                status=judged(share, limit),
+                limit=limit,
+                null=real,
+                where={"class": seen.judge.levels[place]},
+                remedy="The generator drops or prefers classes (mode collapse): bound the "
+                "discriminator (spectral normalisation), average the generator, train longer.",
+                rows_needed=partial(settled_at, share, limit),
+            )
+
+    def _distance(self, found: measured.BesideFloor) -> Finding:
+        return finding(
+            f"The made images lie at a Fréchet distance of {found.distance.value:.3g} from the "
+            f"real ones, and two halves of the real ones at {found.floor.value:.3g} from each "
+            f"other: {found.ratio.value:.1f} times as far.",
+            found.ratio,
+            metric="Fréchet distance over its floor",
+            unit=Unit.NUMBER,
+            status=at_most(found.ratio, self.max_distance_ratio),
+            limit=self.max_distance_ratio,
+            null=1.0,
+            remedy="The images differ from real ones: train longer, or a wider network.",
+            rows_needed=partial(settled_at, found.ratio, self.max_distance_ratio),
+        )
+
+    def _copying(self, subject: Subject, seen: Seen) -> Finding:
+        metric = "memorisation"
+        try:
+            found = _memorised(subject, seen)
+        except (DataError, NotApplicable) as error:
+            return finding("", undefined(str(error), n=len(seen.made)), metric=metric)
+        side = "nearer to" if found.z < 0 else "farther from"
+        score = exactly(found.z, n=found.n, method=f"Mann-Whitney in {found.cells} regions")
+        return finding(
+            f"Made images lie {side} the training images than fresh real ones do by "
+            f"{abs(found.z):.1f} standard deviations of chance (C_T {found.statistic:.2f}); "
+            f"{percent(found.copies)} are seen as exact copies.",
+            score,
+            metric=metric,
+            unit=Unit.NUMBER,
+            status=at_least(score, self.min_memorisation),
+            limit=self.min_memorisation,
+            null=0.0,
+            remedy="The generator repeats training images: give it more of them, move or mirror "
+            "them while training, or stop earlier.",
+        )
+
+
+def _seen(subject: Subject, made: Images) -> Seen:
+    """The judge's view of the real and made images, 5,000 of each at most."""
+    judge = subject.judge
+    if judge is None:
+        raise NotApplicable(
+            "made images need a judge: give a classifier of the same data with --judge "
+            "CHECKPOINT, such as `auditkit train cnn --data ...` makes"
+        )
+    if min(len(made.pixels), len(subject.frame)) < FEWEST:
+        raise NotApplicable(
+            f"{len(made.pixels)} made and {len(subject.frame)} real images are too few to "
+            f"compare; {FEWEST} of each are needed"
+        )
+    real, probabilities = judge.look(_pixels(subject, subject.frame, MOST))
+    features, of_made = judge.look(made.pixels[:MOST])
+    return Seen(
+        judge=judge,
+        real=real,
+        made=features,
+        real_shares=measured.class_shares(probabilities, len(judge.levels)),
+        made_shares=measured.class_shares(of_made, len(judge.levels)),
+    )
+
+
+def _memorised(subject: Subject, seen: Seen) -> Memorisation:
+    train, _ = seen.judge.look(_pixels(subject, subject.required_train.frame, MOST_TRAINING))
+    return memorisation(train, seen.real, seen.made, subject.rng("copying"))
+
+
+def _pixels(subject: Subject, frame: pd.DataFrame, most: int) -> np.ndarray:
+    """The images (n, C, H, W) of some rows, drawn at random where there are more than `most`."""
+    names = [one.name for one in subject.table.schema.features if one.kind is Kind.IMAGE]
+    if not names:
+        raise NotApplicable("the audited rows hold no images to compare with")
+    cells = frame[names[0]].to_numpy()
+    if len(cells) > most:
+        cells = cells[np.sort(subject.rng("real images").permutation(len(cells))[:most])]
+    return np.stack(list(cells))
+
+
+def _overlap(found: measured.Manifold, expected: float, seen: Seen) -> Iterator[Finding]:
+    method = f"balls to the {NEIGHBOURS}th neighbour"
+    for metric, value, null, message in (
+        ("precision", found.precision, nan, "of the made images lie among the real ones"),
+        ("recall", found.recall, nan, "of the real images lie among the made ones"),
+        ("coverage", found.coverage, expected, "of the real images have a made one beside them"),
+    ):
+        n = len(seen.made) if metric == "precision" else len(seen.real)
+        yield finding(
+            f"{percent(value)} {message} ({metric}).",
+            exactly(value, n=n, method=method),
+            metric=metric,
+            null=null,
+        )
+
+
+def _figures(
+    distance: measured.BesideFloor,
+    kernel: Estimate,
+    overlap: measured.Manifold,
+    expected: float,
+    seen: Seen,
+) -> Mapping[str, tuple[float, float]]:
+    """Each figure of the made images, and what real ones have on average."""
+    made, real = (
+        measured.effective_classes([one.value for one in shares])
+        for shares in (seen.made_shares, seen.real_shares)
+    )
+    return {
+        "Fréchet distance": (distance.distance.value, distance.floor.value),
+        "kernel distance (KID)": (kernel.value, 0.0),
+        "precision": (overlap.precision, nan),
+        "recall": (overlap.recall, nan),
+        "density": (overlap.density, 1.0),
+        "coverage": (overlap.coverage, expected),
+        "classes, as many as even ones with this entropy": (made, real),
+    }
+
+
+def _section(seen: Seen, figures: Mapping[str, tuple[float, float]]) -> Section:
+    shares = pd.DataFrame(
+        {
+            "class": list(seen.judge.levels),
+            "share": [one.value for one in seen.made_shares],
+            "low": [one.low for one in seen.made_shares],
+            "high": [one.high for one in seen.made_shares],
+            "real images": [one.value for one in seen.real_shares],
+        }
+    )
+    rows = [(name, *pair) for name, pair in figures.items()]
+    return Section(
+        title="Made images beside real ones",
+        text=TEXT.format(judge=seen.judge.name, made=len(seen.made), real=len(seen.real)),
+        views=(
+            Intervals(
+                title="What the made images are seen as",
+                frame=shares,
+                label="class",
+                value="share",
+                low="low",
+                high="high",
+                reference=1 / len(seen.judge.levels),
+                reference_label="even shares",
+                text="The share of each class; the intervals hold for all classes at once.",
+            ),
+            Table(
+                title="Figures of made images",
+                frame=pd.DataFrame(rows, columns=["figure", "made images", "real images"]),
+                text="Beside each figure stands what real images have among themselves.",
+            ),
+        ),
+    )
