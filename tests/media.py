@@ -72,7 +72,7 @@ def animals(
 
     def say(rows: pd.DataFrame) -> Classes:
         truth = np.array([LEVELS.index(one) for one in rows["animal"]])
-        rng = np.random.default_rng(5)
+        rng = np.random.default_rng(12)
         share = np.where(rows["group"] == "b", right - unfair, right)
         share = 1.0 if rows is train else share
         wrong = rng.uniform(size=len(rows)) >= share
