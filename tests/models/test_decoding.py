@@ -1,10 +1,11 @@
 import itertools
 import math
+from typing import TypeVar
 
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from auditkit.data.text import END, MASK, PAD, START
 from auditkit.errors import ModelError, UsageError
@@ -13,24 +14,30 @@ from auditkit.models.transformer import Decoder, EncoderDecoder
 from auditkit.models.transformer.decoder import DecoderOptions
 from auditkit.models.transformer.encoder_decoder import EncoderDecoderOptions
 
+T = TypeVar("T", bound=nn.Module)
+
 VOCABULARY, LONGEST = 11, 8
 CLOSE = {"rtol": 0, "atol": 1e-5}
 
 
+def loud(model: T) -> T:
+    """Weights so large that an untrained network has opinions."""
+    with torch.no_grad():
+        for one in model.parameters():
+            one.normal_(std=0.4)
+    return model
+
+
 def language(longest: int = LONGEST) -> Decoder:
     torch.manual_seed(0)
-    return Decoder(VOCABULARY, longest, DecoderOptions(width=16, depth=2, heads=2)).eval()
+    made = Decoder(VOCABULARY, longest, DecoderOptions(width=16, depth=2, heads=2)).eval()
+    return loud(made)
 
 
 def writer(*, seed: int = 0, vocabulary: int = VOCABULARY) -> EncoderDecoder:
-    """Untrained, with weights so large that rows differ and some of them end."""
     torch.manual_seed(seed)
     sizes = EncoderDecoderOptions(width=16, depth=2, heads=2, dropout=0.0)
-    made = EncoderDecoder((VOCABULARY, LONGEST), (vocabulary, LONGEST), sizes).eval()
-    with torch.no_grad():
-        for one in made.parameters():
-            one.normal_(std=0.4)
-    return made
+    return loud(EncoderDecoder((VOCABULARY, LONGEST), (vocabulary, LONGEST), sizes).eval())
 
 
 def sources(rows: int = 6) -> tuple[Tensor, Tensor]:
@@ -72,9 +79,9 @@ def test_sampling_at_temperature_0_takes_the_likeliest_also_beyond_the_context()
     model, prompt = language(), torch.tensor([[5, 6, 7], [8, 9, 10]])
     text = sample(model, prompt, 14, temperature=0)
     assert text.shape == (2, 17)
-    # A full context is read anew from its last half: windows begin at 0, 4, 8 and 12.
+    # When 8 tokens have been read, the last 4 and the new one are left of them: 5 to 8 are seen.
     for place in range(3, 17):
-        start = max(0, (place - 5) // 4 * 4) if place > LONGEST else 0
+        start = (place - 4) // 5 * 5 if place > LONGEST else 0
         window = text[:, start:place]
         assert torch.equal(model(window)[:, -1].argmax(dim=-1), text[:, place]), place
 
@@ -87,12 +94,14 @@ def test_the_smallest_contexts_can_be_sampled_beyond(longest):
 def test_sampled_frequencies_are_the_models_probabilities():
     model = language()
     prompt = torch.tensor([[5, 6]]).repeat(20_000, 1)
-    drawn = sample(model, prompt, 1, generator=torch.Generator().manual_seed(0))[:, -1]
-    wanted = model(prompt[:1])[0, -1].softmax(dim=-1)
-    seen = torch.bincount(drawn, minlength=VOCABULARY) / len(drawn)
-    assert torch.allclose(seen, wanted, atol=0.015)
-    among = sample(model, prompt, 1, top_k=3, temperature=2.0)[:, -1].unique()
-    assert set(among.tolist()) == set(wanted.topk(3).indices.tolist())
+    logits = model(prompt[:1])[0, -1].detach()
+    for temperature in (1.0, 3.0):
+        drawn = torch.Generator().manual_seed(0)
+        text = sample(model, prompt, 1, temperature=temperature, generator=drawn)[:, -1]
+        seen = torch.bincount(text, minlength=VOCABULARY) / len(text)
+        assert torch.allclose(seen, (logits / temperature).softmax(dim=-1), atol=0.015)
+    among = sample(model, prompt, 1, top_k=3, temperature=9.0)[:, -1].unique()
+    assert set(among.tolist()) == set(logits.topk(3).indices.tolist())
 
 
 def test_samples_are_repeated_by_the_same_generator():
@@ -173,6 +182,59 @@ def test_a_beam_as_wide_as_all_texts_finds_the_best_of_all(normalisation):
         size = int((found.tokens[row] != PAD).sum())
         seen = float(found.scores[row]) / ((5 + size) / 6) ** normalisation
         assert seen == pytest.approx(best, abs=1e-4)
+
+
+class Chain:
+    """Writes by a table: which token follows which, and how often. The source says nothing."""
+
+    longest = 9
+
+    def __init__(self, follows: dict[int, dict[int, float]]) -> None:
+        self.table = torch.full((13, 13), -30.0)
+        for one, shares in follows.items():
+            for other, share in shares.items():
+                self.table[one, other] = math.log(share)
+
+    def read(self, source: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        return torch.zeros(len(source), 1, 1), lengths
+
+    def write(self, target_in: Tensor, *_others: object) -> Tensor:
+        return self.table[target_in]
+
+
+def test_the_greedy_text_is_kept_where_the_beam_has_dropped_it():
+    # .40 * .34 = .136 falls behind .35 * .5 twice, yet neither of those has a good end.
+    spread = {END: 0.3} | dict.fromkeys(range(5, 12), 0.1)
+    chain = Chain(
+        {
+            START: {5: 0.40, 6: 0.35, 7: 0.25},
+            5: {8: 0.34, 7: 0.33, 11: 0.33},
+            6: {9: 0.5, 10: 0.5},
+            8: {END: 1.0},
+            9: spread,
+            10: spread,
+        }
+    )
+    found = beam(chain, *sources(rows=2), 3, 2, normalisation=0)
+    assert found.tokens.tolist() == [[5, 8, END]] * 2
+    assert found.scores.exp().tolist() == pytest.approx([0.136] * 2, abs=1e-5)
+
+
+def test_normalisation_is_what_lets_a_longer_text_win():
+    chain = Chain(
+        {
+            START: {5: 0.3, 6: 0.7},
+            5: {END: 1.0},
+            6: {7: 0.25 / 0.7, 8: 0.15 / 0.7, 9: 0.15 / 0.7, 10: 0.15 / 0.7},
+            7: {8: 1.0},
+            8: {END: 1.0},
+        }
+    )
+    # ln .3 / (7 / 6) = -1.03 and ln .25 / (9 / 6) = -0.92
+    short, long = (beam(chain, *sources(rows=1), 6, 3, normalisation=one) for one in (0, 1))
+    assert short.tokens.tolist() == [[5, END]]
+    assert long.tokens.tolist() == [[6, 7, 8, END]]
+    assert float(long.scores) == pytest.approx(math.log(0.25), abs=1e-5)
 
 
 def test_rows_are_written_as_if_alone():
