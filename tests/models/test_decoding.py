@@ -86,6 +86,29 @@ def test_sampling_at_temperature_0_takes_the_likeliest_also_beyond_the_context()
         assert torch.equal(model(window)[:, -1].argmax(dim=-1), text[:, place]), place
 
 
+class Counter:
+    """Says the number after the last one, and remembers what it had read when it was asked."""
+
+    longest = 8
+
+    def __init__(self) -> None:
+        self.read: list[list[int]] = []
+
+    def following(self, tokens: Tensor, cache: dict[str, list[int]]) -> Tensor:
+        cache["seen"] = cache.get("seen", []) + tokens[0].tolist()
+        self.read.append(cache["seen"])
+        return F.one_hot(tokens[:, -1] + 1, 40).float()
+
+
+def test_a_full_context_gives_way_to_its_last_half():
+    model = Counter()
+    text = sample(model, torch.tensor([[0, 1, 2]]), 14, temperature=0)
+    assert text[0].tolist() == list(range(17))
+    assert [len(one) for one in model.read] == [3, 4, 5, 6, 7, 8, 4, 5, 6, 7, 8, 4, 5, 6]
+    for place, window in enumerate(model.read, start=2):
+        assert window == list(range(place + 1 - len(window), place + 1))
+
+
 @pytest.mark.parametrize("longest", [1, 2, 3])
 def test_the_smallest_contexts_can_be_sampled_beyond(longest):
     assert sample(language(longest), torch.tensor([[5, 6, 7, 8]]), 6).shape == (1, 10)
