@@ -24,9 +24,8 @@ from auditkit.data.schema import Medium, Schema, Task
 MOST_CODES = 255  # levels that gradient boosting takes as categories
 MOST_ROWS: Mapping[Medium, int] = {Medium.IMAGE: 10_000, Medium.SEQUENCE: 30_000}
 SIDE = 28  # pixels a side that a linear model is given; larger images are averaged down
-MOST_WORDS = 200_000
-FOLDS: Mapping[Medium, int] = {Medium.TABLE: 5}
-OTHER_FOLDS = 3  # where a fit takes seconds
+MOST_RUNS = 200_000  # of words or letters that are counted
+FOLDS, FEW_FOLDS = 5, 3  # few where a fit takes seconds
 AT_ONCE = 256  # texts whose neighbours are sought at a time
 
 
@@ -34,8 +33,8 @@ AT_ONCE = 256  # texts whose neighbours are sought at a time
 class Baseline:
     """What a simple model says of the audited rows, none of which it was fitted on.
 
-    answers is (n,) for decisions, the probability of the positive outcome; (n, K) for classes;
-    (n,) for numbers. how says what it was fitted on.
+    answers is the probability of the positive outcome (n,), of each class (n, K), or a number
+    (n,). how says what it was fitted on.
     """
 
     name: str
@@ -92,7 +91,7 @@ def fitted(
     known, how = _drawn(Known(*train), schema, seed)
     return tuple(
         Baseline(name=name, answers=np.asarray(model(known, frame, schema, seed)), how=how)
-        for name, model in models_of(schema).items()
+        for name, model in models_of(schema, frame).items()
     )
 
 
@@ -105,7 +104,7 @@ def cross_fitted(
     """
     cuts = _cuts(truth, schema, seed)
     found = []
-    for name, model in models_of(schema).items() if cuts else ():
+    for name, model in models_of(schema, frame).items() if cuts else ():
         answers = np.empty((len(truth), *_shape(schema)))
         for rest, asked in cuts:
             known, _ = _drawn(Known(frame.iloc[rest], truth[rest]), schema, seed)
@@ -136,13 +135,18 @@ def nearest_texts(
     return tuple(written[place] for place in places)
 
 
-def models_of(schema: Schema) -> Mapping[str, Model]:
-    """The simple models for what the schema reads, by the name the report gives them."""
+def models_of(schema: Schema, frame: pd.DataFrame) -> Mapping[str, Model]:
+    """The simple models for what the schema reads, by the name the report gives them.
+
+    Of texts that are mostly single words, as names are, the letters are counted.
+    """
     linear = "ridge regression" if schema.task is Task.NUMBER else "logistic regression"
     match schema.medium:
         case Medium.TABLE:
             return {linear: _linear_on_table, "gradient boosting": _boosting}
         case Medium.TEXT:
+            if frame[_column(schema)].astype(str).str.strip().str.contains(" ").mean() < 0.5:
+                return {f"{linear} on runs of letters": _linear_on_letters}
             return {f"{linear} on words and pairs of words": _linear_on_words}
         case Medium.IMAGE:
             return {f"{linear} on pixels": _linear_on_pixels}
@@ -151,7 +155,7 @@ def models_of(schema: Schema) -> Mapping[str, Model]:
 
 
 def _cuts(truth: np.ndarray, schema: Schema, seed: int) -> list[tuple[np.ndarray, np.ndarray]]:
-    folds = FOLDS.get(schema.medium, OTHER_FOLDS)
+    folds = FOLDS if schema.medium is Medium.TABLE else FEW_FOLDS
     if schema.task is Task.DECISION:
         folds = min(folds, int(np.bincount(truth, minlength=2).min()))
     folds = min(folds, len(truth))
@@ -164,7 +168,8 @@ def _cuts(truth: np.ndarray, schema: Schema, seed: int) -> list[tuple[np.ndarray
 
 def _drawn(known: Known, schema: Schema, seed: int) -> tuple[Known, str]:
     """As many rows as a fit may take, and the words for them."""
-    most, n = MOST_ROWS.get(schema.medium, len(known.truth)), len(known.truth)
+    n = len(known.truth)
+    most = MOST_ROWS.get(schema.medium, n)
     if n <= most:
         return known, "training rows"
     rows = np.sort(np.random.default_rng(seed).permutation(n)[:most])
@@ -200,8 +205,7 @@ def _boosting(known: Known, asked: pd.DataFrame, schema: Schema, seed: int) -> A
         numeric = np.where(rows.missing & ~empty, np.nan, rows.numeric)
         return np.hstack([numeric, np.minimum(rows.categorical, MOST_CODES - 1)])
 
-    count = rows.numeric.shape[1]
-    mask = [False] * count + [True] * rows.categorical.shape[1]
+    mask = [False] * rows.numeric.shape[1] + [True] * rows.categorical.shape[1]
     if schema.task is Task.NUMBER:
         trees = HistGradientBoostingRegressor(categorical_features=mask, random_state=seed)
         return trees.fit(columns(rows), known.truth).predict(columns(others))
@@ -211,17 +215,31 @@ def _boosting(known: Known, asked: pd.DataFrame, schema: Schema, seed: int) -> A
 
 
 def _linear_on_words(known: Known, asked: pd.DataFrame, schema: Schema, seed: int) -> Any:
-    column = _column(schema)
     words = TfidfVectorizer(
         ngram_range=(1, 2),
         min_df=2 if len(known.truth) > 1000 else 1,
-        max_features=MOST_WORDS,
+        max_features=MOST_RUNS,
         sublinear_tf=True,
         token_pattern=r"(?u)\b\w+\b",
         dtype=np.float32,
     )
-    rows = words.fit_transform(known.frame[column].astype(str))
-    return _linear(rows, known.truth, words.transform(asked[column].astype(str)), schema, seed, 4.0)
+    return _linear_on_counts(words, known, asked, schema, seed)
+
+
+def _linear_on_letters(known: Known, asked: pd.DataFrame, schema: Schema, seed: int) -> Any:
+    letters = TfidfVectorizer(
+        analyzer="char_wb", ngram_range=(1, 4), max_features=MOST_RUNS, dtype=np.float32
+    )
+    return _linear_on_counts(letters, known, asked, schema, seed)
+
+
+def _linear_on_counts(
+    counts: TfidfVectorizer, known: Known, asked: pd.DataFrame, schema: Schema, seed: int
+) -> Any:
+    rows, others = (one[_column(schema)].astype(str) for one in (known.frame, asked))
+    return _linear(
+        counts.fit_transform(rows), known.truth, counts.transform(others), schema, seed, 4.0
+    )
 
 
 def _linear_on_pixels(known: Known, asked: pd.DataFrame, schema: Schema, seed: int) -> Any:
@@ -234,13 +252,9 @@ def _pixels(images: Sequence[np.ndarray]) -> np.ndarray:
     height, width = images[0].shape[1:]
     step = max(-(-max(height, width) // SIDE), 1)
     kept = (height // step * step, width // step * step)
-    found = []
-    for one in images:
-        blocks = one[:, : kept[0], : kept[1]].reshape(
-            len(one), kept[0] // step, step, kept[1] // step, step
-        )
-        found.append(blocks.mean(axis=(2, 4), dtype=np.float32).ravel() / 255)
-    return np.stack(found)
+    shape = (-1, kept[0] // step, step, kept[1] // step, step)
+    blocks = (one[:, : kept[0], : kept[1]].reshape(shape) for one in images)
+    return np.stack([one.mean(axis=(2, 4), dtype=np.float32).ravel() / 255 for one in blocks])
 
 
 def _linear_on_course(known: Known, asked: pd.DataFrame, schema: Schema, seed: int) -> Any:
@@ -251,8 +265,8 @@ def _linear_on_course(known: Known, asked: pd.DataFrame, schema: Schema, seed: i
 
 def _course(sequences: Sequence[np.ndarray]) -> np.ndarray:
     """Mean, deviation, first and last value of each channel: (n, 4 channels)."""
-    parts = [(one.mean(axis=0), one.std(axis=0), one[0], one[-1]) for one in sequences]
-    return np.array([np.concatenate(several) for several in parts], dtype=np.float64)
+    parts = [np.r_[one.mean(axis=0), one.std(axis=0), one[0], one[-1]] for one in sequences]
+    return np.array(parts, dtype=np.float64)
 
 
 def _column(schema: Schema) -> str:

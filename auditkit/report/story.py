@@ -188,7 +188,10 @@ def _short(question: Question, status: Status | None) -> str:
 def _why_not(
     question: Question, results: Sequence[CheckResult], not_tested: Iterable[tuple[str, str]]
 ) -> tuple[tuple[str, str], ...]:
-    idle = [(one.title, one.reason) for one in results if one.reason]
+    titles: dict[str, list[str]] = {}
+    for one in results:
+        titles.setdefault(one.reason, []).append(one.title)
+    idle = [(", ".join(several), reason) for reason, several in titles.items() if reason]
     listed = [
         (what, why)
         for what, why in not_tested

@@ -82,6 +82,16 @@ def test_each_medium_has_its_simple_models_and_they_learn(made, names, known):
         assert ("crosswise" in one.how) is not known
 
 
+def test_of_single_words_the_letters_are_counted():
+    subject = reviews()
+    liked = subject.expected == 1
+    frame = subject.frame.assign(text=np.where(liked, "Maria", "Marco"))
+    train = (frame.iloc[:200], subject.expected[:200])
+    (one,) = baselines.fitted(train, frame, subject.table.schema, seed=0)
+    assert one.name == "logistic regression on runs of letters"
+    assert (one.predictions == subject.expected).all()
+
+
 def test_a_class_never_trained_with_gets_no_probability():
     subject = animals()
     kept = subject.frame["animal"] != "bird"

@@ -55,6 +55,11 @@ def test_a_question_that_nothing_asked_says_why():
     assert answer(report_of(Status.SKIPPED)).reasons == (("Check 0", "why"),)
 
 
+def test_checks_that_did_not_run_for_one_reason_give_it_once():
+    report = report_of(Status.SKIPPED, Status.SKIPPED)
+    assert answer(report).reasons == (("Check 0, Check 1", "why"),)
+
+
 def test_findings_of_one_topic_answer_no_other_question():
     report = report_of(Status.FAILED, topic=Topic.TRAINING)
     assert answer(report, "harm").short == "Not assessed"
