@@ -72,6 +72,11 @@ def test_any_size_and_number_of_channels_comes_out_as_it_should(name, upsampling
     assert model.discriminator(images).shape == (3,)
 
 
+def test_layers_widen_inwards_up_to_eight_times():
+    model = built(shape=(1, 64, 64), width=2)
+    assert [one.norm.num_features for one in model.generator.norms] == [16, 16, 8, 4, 2]
+
+
 def test_every_weight_learns_from_its_own_loss_and_the_other_half_from_none():
     for name in ("gan", "dcgan"):
         model = built(name, classes=3)
@@ -144,10 +149,11 @@ def test_each_way_doubles_the_sides(kind):
 def test_images_are_moved_by_whole_pixels_and_each_by_its_own():
     torch.manual_seed(0)
     images = torch.zeros(200, 2, 8, 8)
-    images[:, :, 4, 4] = 1
+    images[:, :, 4, 4], images[:, :, 4, 5], images[:, :, 5, 4] = 1, 0.5, 0.25
     moved = translated(images, 0.25)
     assert moved.shape == images.shape
-    assert torch.equal(moved.sum(dim=(2, 3)), torch.ones(200, 2))
+    assert torch.equal(moved.sum(dim=(2, 3)), torch.full((200, 2), 1.75))
+    assert torch.equal(moved[:, :, :, :-1][moved[:, :, :, 1:] == 0.5], torch.ones(400))  # beside it
     places = moved[:, 0].flatten(1).argmax(dim=1)
     assert len(places.unique()) == 25  # two up to two down, two left to two right
     assert torch.equal(places, moved[:, 1].flatten(1).argmax(dim=1))
