@@ -151,7 +151,7 @@ class LanguageModel:
         }
         yield self._bits(rates["this model"], rates["characters counted"])
         yield self._gain(said, counted, f"counting characters {how}", self.min_gain)
-        yield self._gain(said, pressed, "xz -9e", self.min_gain_over_compressor)
+        yield self._gain(said, pressed, "a compressor (xz -9e)", self.min_gain_over_compressor)
         yield _section(rates, said.samples)
 
     def _bits(self, rate: Estimate, counted: Estimate) -> Finding:
@@ -172,7 +172,7 @@ class LanguageModel:
         word = "fewer" if gain.value >= 0 else "more"
         short = name.split(" characters")[0]
         return finding(
-            f"These are {abs(gain.value):.3f} bits a character {word} than {name} needs.",
+            f"The model needs {abs(gain.value):.3f} bits a character {word} than {name}.",
             gain,
             metric=f"bits a character saved over {short}",
             unit=Unit.NUMBER,

@@ -171,7 +171,7 @@ def test_bits_are_compared_with_those_that_counting_and_compressing_need():
     own = results["bits a character"]
     assert own.value == pytest.approx(1.0, abs=0.05)
     # Eight words of a mean of 4.1 letters: 3 bits a word is what can be known of them.
-    assert results["bits a character saved over xz -9e"].value > 0
+    assert results["bits a character saved over a compressor (xz -9e)"].value > 0
     assert results["bits a character saved over counting"].value == pytest.approx(
         own.null - own.value
     )
