@@ -208,7 +208,8 @@ class Subject:
 
     @cached_property
     def counts(self) -> dict[str, pd.DataFrame]:
-        """Confusion counts by group, for each sensitive column."""
+        """Confusion counts by group, for each sensitive column. Asked of decisions alone."""
+        self.require(Task.DECISION)
         return {name: self.counts_of([name]) for name in self.sensitive}
 
     @cached_property

@@ -185,7 +185,8 @@ class Duplicates:
         train = subject.required_train.frame
         shared = tuple(name for name in subject.frame.columns if name in train.columns)
         schema = subject.table.schema
-        known = (*schema.feature_names, schema.target.name)
+        wanted = dict.fromkeys((*schema.feature_names, schema.target.name))
+        known = tuple(name for name in wanted if name in shared)
         whole = _share(seen_before(subject.frame, train, shared))
         alike = _share(seen_before(subject.frame, train, known))
         yield finding(

@@ -9,6 +9,7 @@ import pandas as pd
 
 from auditkit.bias.groups import CELLS, label, rate_estimates, rates
 from auditkit.checks.base import CHECKS, GROUP, finding, percent, words
+from auditkit.data.schema import Task
 from auditkit.ranges import ranged
 from auditkit.results import Finding, Section, Table, Topic
 from auditkit.statistics.estimate import Estimate, undefined
@@ -33,6 +34,7 @@ class GroupResults:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A table for each sensitive column and one for the intersections."""
+        subject.require(Task.DECISION)
         names = subject.sensitive
         tables = [_rates_table(counts, column) for column, counts in subject.counts.items()]
         crossed = subject.counts_of(names)

@@ -59,6 +59,7 @@ class Transduction:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Error rate, whole texts right, gain over a trivial answer; examples."""
+        subject.require(Task.TRANSDUCTION)
         said = subject.answers(Texts).texts
         asked = _asked(subject)
         written = [str(said[row]) for row in asked.rows]
@@ -137,6 +138,7 @@ class LanguageModel:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Bits a character, the gains over both, samples."""
+        subject.require(Task.LANGUAGE)
         said = subject.answers(Language)
         asked = _read(subject, said)
         counted, how = _counted(subject, asked)
@@ -244,7 +246,6 @@ def _examples(
 
 def _read(subject: Subject, said: Language) -> list[str]:
     """The audited texts, as far as the model read them."""
-    subject.require(Task.LANGUAGE)
     whole = subject.frame[subject.table.schema.target.name].astype(str).tolist()
     return [text[: int(n)] for text, n in zip(whole, said.characters, strict=True)]
 

@@ -24,7 +24,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NO_ROWS = "there are no rows"
-HALF = 0.5
+HALF = 0.5  # of a row, that no class looks perfect by
+MIDDLE = 0.5  # of the scale: the nearer end of a value is below or above
 
 
 def confusion(y: ArrayLike, said: ArrayLike, classes: int) -> Ints:
@@ -110,8 +111,8 @@ def macro_recall(
     normal = _logit_limits(value, float(held.mean()), z_of(confidence) * deviation)
     return Estimate(
         value=value,
-        low=min(value - below, normal[0]) if value < HALF else value - below,
-        high=max(value + above, normal[1]) if value >= HALF else value + above,
+        low=min(value - below, normal[0]) if value < MIDDLE else value - below,
+        high=max(value + above, normal[1]) if value >= MIDDLE else value + above,
         n=int(rows.sum()),
         method=method,
         confidence=confidence,

@@ -14,7 +14,7 @@ from auditkit.errors import NotApplicable
 from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
-from tests.media import animals, prices, speeches, spellings
+from tests.answers import animals, prices, speeches, spellings
 from tests.subjects import card_with, counted, gap_of, generator, quadrants, subject
 
 

@@ -12,7 +12,7 @@ from auditkit.errors import NotApplicable
 from auditkit.results import Finding, Section, Status, Topic
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
-from tests.media import animals, courses, pictures, prices, reviews, speeches, spellings
+from tests.answers import animals, courses, pictures, prices, reviews, speeches, spellings
 
 MADE = {
     "classes": animals,
@@ -43,12 +43,24 @@ def test_no_check_breaks_whatever_the_model_is_asked(name: str, known: bool):
     assert report.verdict is not Status.NOT_APPLICABLE
 
 
+@pytest.mark.parametrize("sensitive", [True, False], ids=["groups named", "none named"])
 @pytest.mark.parametrize("name", ["numbers", "texts", "language"])
-def test_what_compares_decisions_by_group_says_why_it_does_not_apply(name: str):
-    for result in run_checks(MADE[name]()).results:
+def test_what_compares_decisions_by_group_says_why_it_does_not_apply(name: str, sensitive: bool):
+    made = MADE[name](60)
+    if not sensitive:
+        table = replace(made.table, schema=made.table.schema.with_sensitive(()))
+        made = replace(made, table=table)
+    for result in run_checks(made).results:
         if result.topic is Topic.HARM or result.name == "label-balance":
             assert result.status is Status.NOT_APPLICABLE, result.name
             assert "this is asked only where the model decides between two" in result.reason
+
+
+def test_rows_are_compared_with_training_rows_in_the_columns_that_both_have():
+    made = animals(60, known=True)
+    train = replace(made.train, frame=made.frame.drop(columns="animal"))
+    found_twins = found("duplicates", replace(made, train=train))
+    assert [one.value for one in found_twins] == [1.0, 1.0]
 
 
 def test_of_several_classes_being_right_is_compared_by_group():

@@ -5,7 +5,7 @@ import pytest
 from auditkit.data.planted import planted
 from auditkit.models import baselines
 from auditkit.statistics.classification import auc
-from tests.media import animals, courses, pictures, prices, reviews
+from tests.answers import animals, courses, pictures, prices, reviews
 
 
 def table(seed: int = 0, n: int = 600):
