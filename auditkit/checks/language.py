@@ -78,8 +78,8 @@ class Transduction:
         rate = texts.error_rate(found)
         what = "characters" if kind == "characters" else "symbols (what stands between blanks)"
         return finding(
-            f"{percent(rate.value)} as many edits as {what} turn what the model writes for "
-            f"{rate.n:,} texts into the nearest right answer.",
+            f"What the model writes for {rate.n:,} texts needs {100 * rate.value:.1f} edits for "
+            f"every 100 {what} to become the nearest right answer.",
             rate,
             metric="error rate",
             status=at_most(rate, self.max_error_rate),
