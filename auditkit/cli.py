@@ -203,8 +203,9 @@ def train(
 def _tell_trained(done: "Checkpointed", architecture: str) -> None:
     training = done.card.training
     found = ", ".join(
-        f"{name} {one.value:.4f} ({one.low:.4f} to {one.high:.4f})"
+        f"{name} {one.value:.4f} ({one.interval[0]:.4f} to {one.interval[1]:.4f})"
         for name, one in done.scores.items()
+        if one.interval
     )
     judged = f"; on {done.test_rows:,} test rows {found}" if found else ""
     _note(
@@ -250,8 +251,8 @@ def data_show(name: Annotated[str, typer.Argument(help="A name from `data list`.
     schema = entry.schema
     _print(f"{entry.name}: {entry.title}\n")
     _print(f"source    {entry.source}\nlicence   {entry.licence}\ncitation  {entry.citation}")
-    positive = f", positive outcome {schema.positive!r}" if schema.positive else ", a number"
-    _print(f"target    {schema.target.name}{positive}")
+    positive = f", positive outcome {schema.positive!r}" if schema.positive else ""
+    _print(f"target    {schema.target.name} ({schema.task.value}{positive})")
     if entry.notes:
         _print(f"notes     {entry.notes}")
     _print("\ncolumns (* sensitive, - not a feature)")

@@ -1,5 +1,7 @@
 """From a data set's name and a preset to a checkpoint on disk, judged on rows it never saw."""
 
+import math
+import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -21,9 +23,9 @@ from auditkit.models.progress import PROGRESS, read_progress
 from auditkit.models.recipe import Engine, Recipe
 from auditkit.models.train import Plan, train
 from auditkit.models.trainer import PAUSE, Diverged
+from auditkit.results import Finding
 from auditkit.runtime import Runtime, track
-from auditkit.scores import IDEALS, scores
-from auditkit.statistics.estimate import Estimate
+from auditkit.scores import SCORES, scores
 from auditkit.subject import Subject
 
 FRACTIONS = (1 / 16, 1 / 8, 1 / 4, 1 / 2)
@@ -56,7 +58,7 @@ class Checkpointed:
     """A training that ended: its card, and its scores on the test rows, by name."""
 
     card: Card
-    scores: Mapping[str, Estimate]
+    scores: Mapping[str, Finding]
     test_rows: int
 
 
@@ -168,7 +170,7 @@ class Judged:
     judge: Path | None
     out: Path
 
-    def scores(self, folder: Path) -> dict[str, Estimate]:
+    def scores(self, folder: Path) -> dict[str, Finding]:
         """Scores of the checkpoint as it was saved, on rows it never saw."""
         checkpoint = load(folder)
         subject = Subject(
@@ -192,8 +194,6 @@ def _curve(
     whole: tuple[Any, Card],
 ) -> LearningCurve | None:
     """Trainings on growing parts of the rows, the last on all of them, each judged alike."""
-    import tempfile
-
     points: list[CurvePoint] = []
     name = ""
     with tempfile.TemporaryDirectory(prefix="auditkit-") as scratch:
@@ -213,18 +213,19 @@ def _curve(
             if not found:
                 return None
             name, first = next(iter(found.items()))
+            low, high = first.interval or (math.nan, math.nan)
             rows = card.training.train_rows + card.training.validation_rows
             points.append(
                 CurvePoint(
                     rows=rows,
                     score=first.value,
-                    low=first.low,
-                    high=first.high,
+                    low=low,
+                    high=high,
                     seconds=card.training.seconds,
                 )
             )
-    higher, ideal = IDEALS[name]
-    return LearningCurve(metric=name, higher=higher, ideal=ideal, points=tuple(points))
+    kind = SCORES[name]
+    return LearningCurve(metric=name, higher=kind.higher, ideal=kind.ideal, points=tuple(points))
 
 
 def _part(fitting: Table, share: float, runtime: Runtime) -> Table:

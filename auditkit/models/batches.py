@@ -132,6 +132,7 @@ class Streamed:
             num_workers=self._loaders,
             collate_fn=_first,
             pin_memory=torch.cuda.is_available(),
+            generator=torch.Generator(),  # else it draws from the one that dropout draws from
         )
         for inputs, targets in loader:
             yield Batch(inputs=inputs, targets=targets)

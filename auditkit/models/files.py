@@ -66,7 +66,10 @@ def save(folder: Path | str, model: nn.Module, card: Card) -> Path:
 def ensure_savable(folder: Path) -> None:
     """Raise UsageError now, before the training, if `save` could not write there later."""
     if folder.is_dir():
-        strange = sorted(one.name for one in folder.iterdir() if one.name not in OURS)
+        # A training killed while it wrote its progress leaves a part of it beside the whole one.
+        left = f".{PROGRESS}-"
+        names = (one.name for one in folder.iterdir() if not one.name.startswith(left))
+        strange = sorted(name for name in names if name not in OURS)
         if strange:
             raise UsageError(
                 f"{folder} holds {strange[0]!r}, so it is not a checkpoint to replace; "

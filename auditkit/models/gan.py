@@ -247,7 +247,12 @@ class GAN(nn.Module):
     def generator_loss(self, batch_size: int, classes: Tensor | None = None) -> Tensor:
         """How badly a batch of made images passes for real."""
         made = self.generator(self._latent(batch_size), classes)
-        return generator_loss(self.options.loss, self._judged(made, classes))
+        self.discriminator.requires_grad_(False)  # it is not its turn: a tenth of the time
+        try:
+            logits = self._judged(made, classes)
+        finally:
+            self.discriminator.requires_grad_(True)
+        return generator_loss(self.options.loss, logits)
 
     @torch.no_grad()
     def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:

@@ -22,7 +22,7 @@ class Recipe:
     epochs: int = ranged(30, 1, 100_000)
     batch_size: int = ranged(512, 1, 1_000_000)
     optimizer: Literal["adamw", "sgd"] = "adamw"
-    learning_rate: float = ranged(2e-3, 0, 100)
+    learning_rate: float = ranged(2e-3, 0)
     schedule: Literal["constant", "cosine"] = "constant"
     warmup: float = ranged(0.0, *SHARE)
     weight_decay: float = ranged(1e-2, 0)

@@ -100,7 +100,7 @@ def test_measuring_rooms_can_be_used_alone():
 
 def test_nobody_imports_the_command_line_and_only_it_prints():
     for name, path in MODULES.items():
-        if name == "auditkit.cli":
+        if name in ("auditkit.cli", "auditkit.__main__"):  # the second is its other door
             continue
         assert "auditkit.cli" not in imports(path), name
         calls = [n for n in ast.walk(ast.parse(path.read_text())) if isinstance(n, ast.Call)]
