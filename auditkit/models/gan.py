@@ -247,7 +247,7 @@ class GAN(nn.Module):
     def generator_loss(self, batch_size: int, classes: Tensor | None = None) -> Tensor:
         """How badly a batch of made images passes for real."""
         made = self.generator(self._latent(batch_size), classes)
-        self.discriminator.requires_grad_(False)  # it is not its turn: a tenth of the time
+        self.discriminator.requires_grad_(False)  # not its turn: no gradients are wanted
         try:
             logits = self._judged(made, classes)
         finally:

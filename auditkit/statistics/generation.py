@@ -69,7 +69,8 @@ class BesideFloor:
     """A distance of made from real images, that of real from real ones, and their ratio.
 
     The ratio is 1 where the made images are as like the real ones as these are among themselves;
-    its interval is the distance's, in units of the mean floor.
+    its interval is the distance's, in units of the mean floor. The floor falls with the number of
+    images, so that a ratio belongs to that number.
     """
 
     distance: Estimate
