@@ -35,6 +35,7 @@ class Answer(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """Logits, or numbers in the target's unit."""
         raw: Tensor = self.linear(features)  # (B, K)
+        raw = raw.float() if self.number else raw  # half precision has no room for a unit
         if self.single:
             raw = raw.squeeze(-1)  # (B,)
         return self.mean + self.deviation * raw if self.number else raw

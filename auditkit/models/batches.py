@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from auditkit.data.text import END, START
+from auditkit.data.text import END, PAD, START
 
 Arrays = tuple[np.ndarray, ...]
 SPAN = 50  # batches among which rows of like length are put together
@@ -71,7 +71,7 @@ class Held:
             if self.lengths is not None:
                 longest = int(self.lengths[rows].max())
                 inputs = (inputs[0][:, :longest], *inputs[1:])
-            yield Batch(inputs=inputs, targets=self.targets[index])
+            yield Batch(inputs=inputs, targets=_trimmed(self.targets[index]))
 
 
 class Windows:
@@ -135,7 +135,7 @@ class Streamed:
             generator=torch.Generator(),  # else it draws from the one that dropout draws from
         )
         for inputs, targets in loader:
-            yield Batch(inputs=inputs, targets=targets)
+            yield Batch(inputs=inputs, targets=_trimmed(targets))
 
 
 class _Rows(Dataset[tuple[tuple[Tensor, ...], Tensor]]):
@@ -155,6 +155,14 @@ class _Rows(Dataset[tuple[tuple[Tensor, ...], Tensor]]):
 
     def __getitem__(self, row: int) -> tuple[tuple[Tensor, ...], Tensor]:
         return self.__getitems__([row])[0]
+
+
+def _trimmed(targets: Tensor) -> Tensor:
+    """Texts to be written (B, T) without the steps at the end that are padding in all rows."""
+    if targets.ndim < 2:
+        return targets
+    longest = int((targets != PAD).sum(dim=1).max())
+    return targets[:, :longest]
 
 
 def _first(batch: list[tuple[tuple[Tensor, ...], Tensor]]) -> tuple[tuple[Tensor, ...], Tensor]:

@@ -58,6 +58,7 @@ REVIEWER = Recipe(
     averaging=0.99,
     validation_fraction=0.05,
 )
+HALF = Engine(precision="bf16")
 SPEECHES = Coding(units="bytes", vocabulary=4096, longest=256)
 WORDS = Coding(units="characters", vocabulary=200, longest=40, written_longest=40)
 
@@ -92,9 +93,8 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
     ("cnn", "fashion-mnist"): {
         QUICK: Preset(
             recipe=Recipe(
-                epochs=8,
+                epochs=7,
                 batch_size=128,
-                optimizer="adamw",
                 learning_rate=4e-3,
                 schedule="cosine",
                 warmup=0.1,
@@ -105,6 +105,7 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
                 flip=True,
                 label_smoothing=0.05,
             ),
+            engine=HALF,
             metric="accuracy",
             expected=0.925,
             seconds=180,
@@ -190,8 +191,8 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
     ("decoder", "sotu"): {
         QUICK: Preset(
             recipe=Recipe(
-                epochs=2,
-                batch_size=16,
+                epochs=1,
+                batch_size=8,
                 learning_rate=3e-3,
                 schedule="cosine",
                 warmup=0.05,
@@ -201,6 +202,7 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
                 validation_fraction=0.03,
             ),
             coding=SPEECHES,
+            engine=HALF,
             metric="bits a character",
             expected=1.70,
             seconds=300,
@@ -227,8 +229,8 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
     ("encoder-decoder", "cmudict"): {
         QUICK: Preset(
             recipe=Recipe(
-                epochs=4,
-                batch_size=256,
+                epochs=2,
+                batch_size=128,
                 learning_rate=2e-3,
                 schedule="cosine",
                 warmup=0.1,
@@ -270,13 +272,14 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
             recipe=Recipe(
                 epochs=4,
                 batch_size=64,
-                learning_rate=2e-4,
+                learning_rate=1e-3,
                 weight_decay=0.0,
                 clip=0,
                 patience=0,
                 averaging=0.999,
                 validation_fraction=0.01,
             ),
+            engine=HALF,
             metric="Fréchet distance over its floor",
             expected=None,
             seconds=300,

@@ -43,9 +43,10 @@ class Recipe:
 class Engine:
     """How the arithmetic is done; it changes speed, and results by no more than rounding.
 
-    precision "auto" is bf16 on a GPU and float32 elsewhere: measured, bf16 does not pay on the
-    CPUs we have. channels_last is the layout of images in memory. memory_mb bounds what the
-    encoded rows may take before they are encoded batch by batch, by `loaders` processes.
+    precision "auto" is bf16 on a GPU and float32 on a CPU; "bf16" is bf16 on a CPU as well, if it
+    computes so natively, which pays for convolutions and wide transformers (1.4 to 1.6 times as
+    fast). channels_last is the layout of images in memory. memory_mb bounds what the encoded rows
+    may take before they are encoded batch by batch, by `loaders` processes.
     """
 
     precision: Literal["auto", "float32", "bf16"] = "auto"

@@ -356,7 +356,9 @@ def arithmetic(work: Work) -> torch.autocast:
     """The precision in which a network computes, inside this block."""
     kind = torch.device(work.device).type
     wanted = work.engine.precision
-    half = wanted == "bf16" or (wanted == "auto" and kind == "cuda")
+    half = wanted != "float32" and (
+        kind == "cuda" or (wanted == "bf16" and torch.cpu._is_avx512_bf16_supported())
+    )
     return torch.autocast(device_type=kind, dtype=torch.bfloat16, enabled=half)
 
 
