@@ -11,7 +11,15 @@ import pandas as pd
 from auditkit.data.planted import planted
 from auditkit.data.schema import Column, Kind, Schema, Task
 from auditkit.data.tables import Table
-from auditkit.models.card import Card, DataSource, Epoch, Training
+from auditkit.models.card import (
+    Card,
+    CurvePoint,
+    DataSource,
+    Epoch,
+    Head,
+    LearningCurve,
+    Training,
+)
 from auditkit.models.predictions import PredictionsModel
 from auditkit.models.predictor import Ability, Images, Judge
 from auditkit.runtime import Runtime
@@ -71,7 +79,9 @@ def counted(**cells: tuple[int, int, int, int]) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def card_with(*, dead: float = 0.0, seconds: float = 3.0) -> Card:
+def card_with(
+    *, dead: float = 0.0, seconds: float = 3.0, curve: LearningCurve | None = None
+) -> Card:
     """A card whose training is made up; only what the checks of training read is filled in."""
     from auditkit.data.encoding import TableEncoder
 
@@ -79,10 +89,13 @@ def card_with(*, dead: float = 0.0, seconds: float = 3.0) -> Card:
         epoch=1,
         train_loss=0.5,
         validation_loss=0.5,
-        validation_accuracy=0.8,
+        metrics={"accuracy": 0.8},
         gradient_norm=1.0,
         learning_rate=1e-3,
+        layers={"hidden.0": (0.1, 1e-3)},
         dead_units=dead,
+        saturated_units=0.0,
+        rows_per_second=100 / seconds,
         seconds=seconds,
     )
     training = Training(
@@ -106,6 +119,7 @@ def card_with(*, dead: float = 0.0, seconds: float = 3.0) -> Card:
     return Card(
         architecture="fnn",
         options={},
+        head=Head(task=Task.DECISION),
         schema=schema,
         encoder=TableEncoder(numeric=(), categorical=()),
         data=DataSource(
@@ -113,6 +127,7 @@ def card_with(*, dead: float = 0.0, seconds: float = 3.0) -> Card:
         ),
         training=training,
         versions={},
+        curve=curve,
     )
 
 
@@ -170,3 +185,14 @@ def generator(made: np.ndarray, *, n: int = 1000, judge: Judge | None = None) ->
         runtime=Runtime(device="cpu"),
         judge=judge or QuadrantJudge(),
     )
+
+
+def hungry(exponent: float) -> LearningCurve:
+    """Accuracies whose error falls with the rows as this power, to a floor of .05."""
+    points = []
+    for rows in (100, 200, 400, 800, 1600):
+        score = 0.95 - 3 * rows**-exponent
+        points.append(
+            CurvePoint(rows=rows, score=score, low=score - 2e-3, high=score + 2e-3, seconds=1.0)
+        )
+    return LearningCurve(metric="accuracy", higher=True, ideal=1.0, points=tuple(points))

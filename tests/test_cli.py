@@ -371,9 +371,18 @@ def test_an_output_folder_that_cannot_be_written(here, capsys):
         ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--set", "width"],
         ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--set", "with=3"],
         ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--device", "abacus"],
-        ["train", "fnn", "--data", "diabetes", "--out", "x"],
+        ["train"],
+        ["train", "fnn"],
+        ["train", "fnn", "--data", "digits", "--out", "x"],
+        ["train", "cnn", "--data", "adult", "--out", "x"],
+        ["train", "encoder-decodr", "--data", "digits", "--out", "x"],
+        ["train", "cnn", "--data", "digits", "--out", "x", "--preset", "slow"],
+        ["train", "cnn", "--data", "digits", "--out", "x", "--preset", "full"],
+        ["train", "cnn", "--data", "digits", "--out", "x", "--set", "conditional=true"],
+        ["train", "cnn", "--data", "digits", "--out", "x", "--resume"],
+        ["train", "gan", "--data", "digits", "--out", "x", "--set", "width=0"],
+        ["report", "tumours", "--judge", "tumours"],
         ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--seed", "-1"],
-        ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--learning-rate", "1e30"],
         ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--set", "width=0"],
         ["train", "fnn", "--data", "breast-cancer", "--out", "x" * 300],
         ["report", "x" * 300],
@@ -392,6 +401,39 @@ def test_an_output_folder_that_cannot_be_written(here, capsys):
 def test_wrong_use_is_one_line(here, capsys, arguments):
     write(people())
     refused(capsys, *arguments)
+
+
+def test_a_training_that_diverges_keeps_its_best_epoch_and_says_so(here, capsys):
+    command = ["train", "fnn", "--data", "breast-cancer", "--out", "x", "--learning-rate", "1e30"]
+    assert cli.run([*command, "--set", "clip=0"]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert "diverged at step" in err
+    assert "saved in x" in err or not Path("x").exists()
+
+
+def test_a_pair_that_does_not_fit_says_which_do(here, capsys):
+    said = refused(capsys, "train", "fnn", "--data", "digits", "--out", "x")
+    assert "fnn does not fit these data (images" in said
+    assert "cnn, dcgan, gan would" in said
+
+
+def test_an_unknown_network_and_an_unknown_choice_are_met_with_the_nearest(here, capsys):
+    said = refused(capsys, "train", "encoder-decodr", "--data", "digits")
+    assert "did you mean 'encoder-decoder'" in said
+    said = refused(capsys, "train", "cnn", "--data", "digits", "--set", "epoch=3")
+    assert "did you mean 'epochs'" in said
+
+
+def test_every_pair_is_listed_with_its_score_and_its_time(capsys):
+    from auditkit.models.presets import PRESETS
+
+    assert cli.run(["train", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + sum(map(len, PRESETS.values()))
+    line = next(one for one in lines if one.startswith("cnn") and "quick" in one)
+    assert line.split() == ["cnn", "fashion-mnist", "quick", "accuracy", "0.925", "180", "s"]
 
 
 def test_code_that_ends_the_program_never_ends_it_with_success(here, capsys):

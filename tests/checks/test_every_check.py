@@ -15,7 +15,7 @@ from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
 from tests.answers import animals, prices, speeches, spellings
-from tests.subjects import card_with, counted, gap_of, generator, quadrants, subject
+from tests.subjects import card_with, counted, gap_of, generator, hungry, quadrants, subject
 
 
 class Cases(NamedTuple):
@@ -133,6 +133,17 @@ CASES = {
         lambda: subject(gap_of(0.0), card=card_with(dead=0.1)),
         lambda: subject(gap_of(0.0)),
     ),
+    "training-course": Cases(
+        lambda: subject(gap_of(0.0), card=card_with()),
+        lambda: subject(gap_of(0.0), card=card_with()),
+        lambda: subject(gap_of(0.0)),
+    ),
+    "data-hunger": Cases(
+        lambda: subject(gap_of(0.0), card=card_with(curve=hungry(0.5))),
+        lambda: subject(gap_of(0.0), card=card_with(curve=hungry(1.5))),
+        lambda: subject(gap_of(0.0), card=card_with()),
+        {"max_gain": 0.03},
+    ),
     "cost": Cases(
         lambda: subject(gap_of(0.0), card=card_with(seconds=100)),
         lambda: subject(gap_of(0.0), card=card_with(seconds=1)),
@@ -153,7 +164,7 @@ CASES = {
         lambda: subject(gap_of(0.0)),
     ),
 }
-ONLY_MEASURES = {"group-results", "group-sizes"}
+ONLY_MEASURES = {"group-results", "group-sizes", "training-course"}
 
 
 def outcome(name: str, made: Subject) -> tuple[list[Finding], list[Section]]:

@@ -12,9 +12,11 @@ from auditkit.data import catalogue
 from auditkit.data.catalogue import fetch
 from auditkit.data.tables import split
 from auditkit.errors import FetchError
-from auditkit.models.trainer import Recipe, train
+from auditkit.models.recipe import Recipe
+from auditkit.models.train import train
 from auditkit.runtime import Runtime
-from tests.models.conftest import SOURCE, trained
+from auditkit.training import plan_of
+from tests.media import SOURCE, rows, trained
 
 
 @pytest.fixture
@@ -50,9 +52,8 @@ def test_the_mean_accuracy_of_three_seeds_is_at_least_860(adult):
     fitting, test = split(catalogue.load("adult"), seed=0)
     found = []
     for seed in range(3):
-        model, card = train(
-            "fnn", fitting, recipe=Recipe(), runtime=Runtime(seed=seed), source=SOURCE
-        )
+        plan = plan_of("fnn", "adult", "quick")
+        model, card = train(plan, fitting, source=SOURCE, runtime=Runtime(seed=seed))
         found.append(accuracy_on(model, card, test))
     assert np.mean(found) >= 0.860
 
@@ -60,25 +61,17 @@ def test_the_mean_accuracy_of_three_seeds_is_at_least_860(adult):
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here")
 def test_a_gpu_trains_as_well_as_two_cores_do():
-    from tests.models.conftest import planted_table
-
-    on_cpu = accuracy_on(*trained(), planted_table())
-    model, card = train(
-        "fnn",
-        planted_table(),
-        recipe=Recipe(epochs=4, batch_size=64, bins=8),
-        runtime=Runtime(device="cuda"),
-        source=SOURCE,
-    )
+    recipe = Recipe(epochs=4, batch_size=64)
+    on_cpu = accuracy_on(*trained(recipe=recipe), rows())
+    model, card = trained(recipe=recipe, device="cuda")
     assert card.training.device == "cuda"
     assert next(model.parameters()).device.type == "cpu", "a trained model comes back to the CPU"
-    assert accuracy_on(model, card, planted_table()) == pytest.approx(on_cpu, abs=0.03)
+    assert accuracy_on(model, card, rows()) == pytest.approx(on_cpu, abs=0.03)
 
 
 def accuracy_on(model, card, table) -> float:
     from auditkit.data.tables import labels
-    from auditkit.models.base import tensors
 
     with torch.no_grad():
-        logits = model(*tensors(card.encoder.transform(table.frame)))
+        logits = model(*map(torch.from_numpy, card.encoder.arrays(table.frame)))
     return float(np.mean((logits.numpy() > 0) == labels(table.frame, table.schema)))
