@@ -1,5 +1,6 @@
 """Each example runs from first line to last."""
 
+import re
 import runpy
 import sys
 from pathlib import Path
@@ -18,7 +19,12 @@ def run(name: str, *arguments: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_every_example_is_run_here():
-    tested = {"audit_predictions.py", "measure_in_a_notebook.py"}
+    tested = {
+        "audit_predictions.py",
+        "measure_in_a_notebook.py",
+        "see_attention_weights.py",
+        "train_a_small_cnn.py",
+    }
     assert {one.name for one in EXAMPLES.glob("*.py")} == tested
 
 
@@ -29,12 +35,34 @@ def test_measuring_in_a_notebook(monkeypatch, capsys):
     assert "broken" in out
 
 
-@pytest.mark.network
-def test_auditing_predictions(monkeypatch, capsys, tmp_path):
+def fetched(name: str) -> None:
     try:
-        fetch("compas")
+        fetch(name)
     except FetchError as error:
         pytest.skip(str(error))
+
+
+def test_training_a_small_cnn(monkeypatch, capsys, tmp_path):
+    run("train_a_small_cnn.py", str(tmp_path), monkeypatch=monkeypatch)
+    out = capsys.readouterr().out
+    right = re.search(r"right class for ([\d.]+) % of 450 rows", out)
+    assert right is not None
+    assert float(right[1]) > 90
+    assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.network
+def test_seeing_attention_weights(monkeypatch, capsys):
+    fetched("names")
+    run("see_attention_weights.py", "Mary", "Thomas", monkeypatch=monkeypatch)
+    mary, shares, thomas, _ = capsys.readouterr().out.splitlines()
+    assert float(mary.split()[-1]) > 0.5 > float(thomas.split()[-1])
+    assert sum(map(float, shares.split()[1::2])) == pytest.approx(1, abs=0.03)
+
+
+@pytest.mark.network
+def test_auditing_predictions(monkeypatch, capsys, tmp_path):
+    fetched("compas")
     run("audit_predictions.py", str(tmp_path), monkeypatch=monkeypatch)
     out = capsys.readouterr().out
     assert "African-American" in out

@@ -13,6 +13,7 @@ from auditkit.errors import NotApplicable
 from auditkit.models.card import Card, LearningCurve, Training
 from auditkit.ranges import ranged
 from auditkit.results import Finding, Intervals, Lines, Section, Table, Topic, Unit
+from auditkit.statistics.estimate import undefined
 from auditkit.statistics.power_law import PowerLaw, fit_power_law
 from auditkit.subject import Subject
 
@@ -46,13 +47,7 @@ class Cost:
             limit=self.max_seconds,
             remedy="Train a smaller network, or stop earlier.",
         )
-        if math.isfinite(training.operations):
-            yield finding(
-                f"It took about {_powers(training.operations)} floating-point operations, counted "
-                "on one batch and multiplied by the rows.",
-                exactly(training.operations, n=training.train_rows, method="torch's counter"),
-                metric="floating-point operations",
-            )
+        yield _operations(training)
         if math.isfinite(training.energy):
             yield finding(
                 f"It took about {training.energy:.3g} kilowatt-hours: an estimate from the "
@@ -181,6 +176,18 @@ def _facts(card: Card, training: Training) -> dict[str, object]:
             for name, value in (*training.recipe.items(), *card.options.items())
         },
     }
+
+
+def _operations(training: Training) -> Finding:
+    if math.isnan(training.operations):
+        unseen = undefined("torch's counter cannot see into the kernels of recurrent layers")
+        return finding("", unseen, metric="floating-point operations")
+    return finding(
+        f"It took about {_powers(training.operations)} floating-point operations, counted on one "
+        "batch and multiplied by the rows.",
+        exactly(training.operations, n=training.train_rows, method="torch's counter"),
+        metric="floating-point operations",
+    )
 
 
 def _powers(number: float) -> str:

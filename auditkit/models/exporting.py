@@ -6,6 +6,7 @@ takes lengths as they are: packing depends on their values, which a graph cannot
 
 import copy
 import warnings
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +19,7 @@ def export_network(model: nn.Module, inputs: tuple[Tensor, ...]) -> ExportedProg
     The program takes any number of rows of the example's length. The network itself is left as
     it is.
     """
-    alone = copy.deepcopy(model).cpu().eval()
+    alone: Any = copy.deepcopy(model).cpu().eval()
     if hasattr(alone, "padded"):
         alone.padded = True
     rows = Dim.AUTO  # torch finds out which row counts it can take, and takes them all
