@@ -54,9 +54,9 @@ def test_training_a_small_cnn(monkeypatch, capsys, tmp_path):
 @pytest.mark.network
 def test_seeing_attention_weights(monkeypatch, capsys):
     fetched("names")
-    run("see_attention_weights.py", "Mary", "Thomas", monkeypatch=monkeypatch)
-    mary, shares, thomas, _ = capsys.readouterr().out.splitlines()
-    assert float(mary.split()[-1]) > 0.5 > float(thomas.split()[-1])
+    run("see_attention_weights.py", "Maria", "Mario", monkeypatch=monkeypatch)
+    maria, shares, mario, _ = capsys.readouterr().out.splitlines()
+    assert float(maria.split()[-1]) > float(mario.split()[-1]) + 0.2  # the last letter tells
     assert sum(map(float, shares.split()[1::2])) == pytest.approx(1, abs=0.03)
 
 
