@@ -1,6 +1,7 @@
 # make report: train the reference network on Adult if need be, audit it, print the page's path.
 # make test:   everything that tells whether auditkit works, in a few minutes on two cores.
-# Both set up their own virtual environment; a second call reuses it.
+# make references: train and audit every reference network (the better part of an hour).
+# All set up their own virtual environment; a second call reuses it.
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -8,7 +9,8 @@ BIN := $(VENV)/bin
 WORKERS ?= 2
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: report test test-all lint types format coverage benchmark wheel-test clean
+.PHONY: report references test test-all lint types format coverage benchmark benchmark-training \
+	wheel-test clean
 .DELETE_ON_ERROR:
 
 # An audit that fails or stays undecided (1 and 3) is a result, and no fault of make's.
@@ -18,6 +20,19 @@ report: $(VENV)/.installed checkpoints/fnn-adult/card.json
 
 checkpoints/fnn-adult/card.json: | $(VENV)/.installed
 	$(BIN)/auditkit train fnn --data adult --out checkpoints/fnn-adult
+
+# Every quick preset in the order of the list, so that the generator finds its judge. What is
+# trained already is not trained again.
+references: $(VENV)/.installed
+	@listed=$$($(BIN)/auditkit train --list) || exit $$?; \
+	echo "$$listed" | awk '$$3 == "quick" { print $$1, $$2 }' | while read -r network data; do \
+		name=$$network-$$data; \
+		test -f checkpoints/$$name/card.json \
+		|| $(BIN)/auditkit train $$network --data $$data --out checkpoints/$$name </dev/null \
+		|| exit $$?; \
+		$(BIN)/auditkit report checkpoints/$$name --out reports/$$name </dev/null; code=$$?; \
+		case $$code in 0|1|3) ;; *) exit $$code;; esac; \
+	done
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
@@ -42,6 +57,10 @@ coverage: $(VENV)/.installed-dev
 
 benchmark: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.group_metrics
+
+# Scores over seeds, and the trainer beside a bare loop: writes benchmarks/training.md.
+benchmark-training: $(VENV)/.installed-dev
+	$(BIN)/python -m benchmarks.training
 
 # The wheel in an environment of its own, away from this folder, must draw a report.
 wheel-test: $(VENV)/.installed-dev

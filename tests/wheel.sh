@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the wheel, installs it into a clean environment and draws two reports with it, away from
-# the checkout. Usage: tests/wheel.sh PYTHON-WITH-BUILD
+# Builds the wheel, installs it into a clean environment and draws reports with it, away from the
+# checkout. Usage: tests/wheel.sh PYTHON-WITH-BUILD
 set -euo pipefail
 builder=$(realpath -s "$1")
 here=$(cd "$(dirname "$0")/.." && pwd)
@@ -19,6 +19,15 @@ auditkit=$work/venv/bin/auditkit
 "$auditkit" train fnn --data breast-cancer --epochs 5 --out tumours
 code=0; "$auditkit" report tumours || code=$?
 [[ $code == 0 || $code == 1 || $code == 3 ]] || { echo "report ended with $code" >&2; exit 1; }
+
+# A text model: the tokenizer is trained, saved with it, and read again.
+if "$auditkit" data fetch names; then
+  "$auditkit" train encoder --data names --epochs 1 --set units=characters width=32 --out names
+  code=0; "$auditkit" report names || code=$?
+  [[ $code == 0 || $code == 1 || $code == 3 ]] || { echo "report ended with $code" >&2; exit 1; }
+else
+  echo "the names cannot be had: no text model was tried" >&2
+fi
 
 # Predictions alone, with a gap that must be found.
 "$work/venv/bin/python" - <<'PY'
