@@ -27,6 +27,12 @@ ENTRIES = (
         " 0.5 is a coin, 1 is perfect order.",
     ),
     Entry(
+        "Bits a character",
+        r"bits a character",
+        "What it costs to write a text down with the model's probabilities: 0 where every next"
+        " sign is known beforehand, 8 with one byte a sign. A compressor is given beside it.",
+    ),
+    Entry(
         "Bootstrap",
         r"bootstrap",
         "Drawing the rows again and again, with repetition, to see how far a number would move"
@@ -45,6 +51,12 @@ ENTRIES = (
         " out positive.",
     ),
     Entry(
+        "Dead unit",
+        r"dead unit|\bdead\b.{0,20}\bunits|stay at their floor",
+        "A part of a network that gives its lowest value for every row: it computes nothing and can"
+        " hardly learn any more.",
+    ),
+    Entry(
         "Demographic parity",
         r"demographic parity|demographic-parity",
         "Each group gets the favoured decision equally often. It looks at decisions alone, not at"
@@ -57,6 +69,12 @@ ENTRIES = (
         " happened. 0 is perfect; chance alone keeps it above 0.",
     ),
     Entry(
+        "Epoch",
+        r"\bepochs?\b",
+        "One pass over all training rows. The weights that are kept are those of the epoch that"
+        " did best on rows held out for that, the validation rows.",
+    ),
+    Entry(
         "Equal opportunity",
         r"equal opportunity|equal-opportunity",
         "Among rows with the positive outcome, it is predicted equally often in each group.",
@@ -65,6 +83,18 @@ ENTRIES = (
         "Equalized odds",
         r"equali[sz]ed odds|equali[sz]ed-odds",
         "Both the true positive rate and the false positive rate are the same in each group.",
+    ),
+    Entry(
+        "Error rate",
+        r"\berror rate\b",
+        "Insertions, deletions and changes of one symbol that a written text needs to become the"
+        " nearest right answer, for each symbol of that answer. 0 is perfect; it can exceed 1.",
+    ),
+    Entry(
+        "F1",
+        r"\bF1\b",
+        "One number for a class's recall and precision, their harmonic mean: high only where both"
+        " are.",
     ),
     Entry(
         "False negative rate",
@@ -77,10 +107,30 @@ ENTRIES = (
         "Among rows without the positive outcome, the share that the model wrongly calls positive.",
     ),
     Entry(
+        "Floating-point operations",
+        r"floating-point operations",
+        "How many additions and multiplications the training took: its price in computing,"
+        " whatever the machine. Counted on one batch and multiplied by the rows, by torch's"
+        " counter.",
+    ),
+    Entry(
         "Four-fifths rule",
         r"four[- ]fifths",
         "A rule of thumb of American labour law: a group's selection rate should be at least four"
         " fifths of the highest group's. It ignores chance, so a test stands beside it.",
+    ),
+    Entry(
+        "Fréchet distance",
+        r"Fr[ée]chet distance",
+        "How far the made images lie, as a crowd, from the real ones in the eyes of the judge."
+        " Two crowds of real images are not at 0 from each other either: that distance is the"
+        " floor, and a ratio of 1 is ideal.",
+    ),
+    Entry(
+        "Gradient norm",
+        r"gradient norm",
+        "How strongly the rows pull at the weights. A norm that explodes or dies out says that the"
+        " training is not healthy.",
     ),
     Entry(
         "Insufficient evidence",
@@ -95,6 +145,25 @@ ENTRIES = (
         " Made this way, 95 of 100 such ranges hold the true number.",
     ),
     Entry(
+        "Judge",
+        r"\bjudge\b",
+        "A classifier of the same data that looks at made images. What it does not see, no figure"
+        " shows.",
+    ),
+    Entry(
+        "Kernel distance",
+        r"kernel distance|\bKID\b",
+        "Another distance between made and real images in the eyes of the judge; 0 is expected of"
+        " images of one kind, however few.",
+    ),
+    Entry(
+        "Learning curve",
+        r"learning curve|power of -|power law",
+        "The score of trainings on growing parts of the rows. The error is taken to fall as a"
+        " power of the rows towards a floor; what ten times the rows would buy is read off that"
+        " law, and holds only if the law goes on.",
+    ),
+    Entry(
         "Limit",
         r"\blimit",
         "The number beyond which a finding fails. It is a choice, written in the configuration.",
@@ -106,10 +175,34 @@ ENTRIES = (
         " perfect.",
     ),
     Entry(
+        "Macro recall",
+        r"macro recall|macro F1",
+        "The mean over classes, each counting alike, so that a rare class weighs as much as a"
+        " common one.",
+    ),
+    Entry(
+        "Mean absolute error",
+        r"mean absolute error",
+        "How far, on average, the model's number is from the true one, in the target's own unit.",
+    ),
+    Entry(
+        "Memorisation",
+        r"memorisation",
+        "Whether made images lie nearer to the training images than fresh real ones do, in standard"
+        " deviations of chance. About 0 is right; far below 0 the generator copies.",
+    ),
+    Entry(
         "Null (chance alone)",
         r"\bnull\b|chance",
         "What the same measurement gives on average when there is nothing to find, because the"
         " groups were shuffled. A gap near its null is no evidence of a difference.",
+    ),
+    Entry(
+        "Overlap of made and real images",
+        r"lie among the (?:real|made) ones",
+        "Precision: the share of made images that lie where real ones do. Recall: the share of"
+        " real images that lie where made ones do; low where the generator leaves kinds out."
+        " Coverage: the share of real images with a made one beside them.",
     ),
     Entry(
         "Permutation test",
@@ -119,8 +212,25 @@ ENTRIES = (
     Entry(
         "Precision",
         r"\bprecision\b|predictive parity|predictive-parity",
-        "Among rows that the model calls positive, the share that is. Predictive parity asks that"
-        " it be the same in each group.",
+        "Among rows that the model calls positive, or by the name of a class, the share that is."
+        " Predictive parity asks that it be the same in each group.",
+    ),
+    Entry(
+        "Recall",
+        r"\brecall\b",
+        "Among the rows of a class, the share that the model recognises.",
+    ),
+    Entry(
+        "R²",
+        r"R²",
+        "The share of the target's ups and downs that the model accounts for: 1 is perfect, 0 no"
+        " better than always saying the mean, below 0 worse.",
+    ),
+    Entry(
+        "Saturated unit",
+        r"saturated",
+        "A part of a network that lies at an end of its range for nearly every row, where a"
+        " sigmoid or tanh is flat: it can hardly learn any more.",
     ),
     Entry(
         "Selection rate",
@@ -136,6 +246,18 @@ ENTRIES = (
         "True positive rate",
         r"true positive",
         "Among rows with the positive outcome, the share that the model finds.",
+    ),
+    Entry(
+        "Update over weights",
+        r"update over weights",
+        "How far a layer moved in one step beside its own size. Around a thousandth is usual; far"
+        " less hardly learns, far more does not settle.",
+    ),
+    Entry(
+        "Validation loss",
+        r"validation loss",
+        "The penalty for mistakes on rows held out of the training rows to choose the epoch by."
+        " It is not the score on the test rows, which nothing was chosen by.",
     ),
 )
 
