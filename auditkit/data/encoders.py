@@ -86,8 +86,9 @@ def encoder_to_dict(encoder: Encoder) -> dict[str, Any]:
 
 def encoder_from_dict(raw: Mapping[str, Any]) -> Encoder:
     """The encoder that `encoder_to_dict` wrote. Raises DataError where it is none of ours."""
-    if not isinstance(raw, Mapping) or raw.get("kind") not in ENCODERS:
+    kind = raw.get("kind") if isinstance(raw, Mapping) else None
+    if not isinstance(kind, str) or kind not in ENCODERS:
         raise DataError("the encoder is of no kind that this auditkit knows")
     parts = {name: value for name, value in raw.items() if name != "kind"}
-    made: Encoder = ENCODERS[raw["kind"]].from_dict(parts)
+    made: Encoder = ENCODERS[kind].from_dict(parts)
     return made

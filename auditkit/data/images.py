@@ -60,8 +60,9 @@ class ImageEncoder:
             made = cls(**{**raw, "mean": tuple(raw["mean"]), "deviation": tuple(raw["deviation"])})
             sizes = (made.channels, made.height, made.width)
             figures = (*made.mean, *made.deviation)
-            sound = all(isinstance(one, int) and 0 < one < 2**16 for one in sizes) and (
-                len(made.mean) == len(made.deviation) == made.channels
+            sound = all(type(one) is int and 0 < one < 2**16 for one in sizes) and (
+                isinstance(made.column, str)
+                and len(made.mean) == len(made.deviation) == made.channels
                 and all(map(np.isfinite, figures))
                 and min(made.deviation) > 0
             )

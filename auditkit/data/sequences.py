@@ -63,7 +63,9 @@ class SequenceEncoder:
         try:
             made = cls(**{**raw, "mean": tuple(raw["mean"]), "deviation": tuple(raw["deviation"])})
             sound = (
-                len(made.mean) == len(made.deviation) == made.channels
+                isinstance(made.column, str)
+                and type(made.channels) is type(made.longest) is int
+                and len(made.mean) == len(made.deviation) == made.channels
                 and made.channels > 0
                 and made.longest > 0
                 and all(map(np.isfinite, (*made.mean, *made.deviation)))

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, get_args
 
 import numpy as np
 import pandas as pd
@@ -43,12 +43,14 @@ class TextEncoder:
         texts = _texts(frame, column, "the training data")
         made = _untrained(units)
         trainer = _trainer(units, vocabulary)
-        made.train_from_iterator(_spread(texts), trainer=trainer)
+        made.train_from_iterator(_spread(texts, units), trainer=trainer)
         return cls(column=column, units=units, longest=longest, tokenizer=_plain(made.to_str()))
 
     @cached_property
     def _made(self) -> Tokenizer:
-        return Tokenizer.from_str(self.tokenizer)
+        made = Tokenizer.from_str(self.tokenizer)
+        made.encode_special_tokens = True  # "[END]" in a text is five letters, and ends nothing
+        return made
 
     @property
     def vocabulary(self) -> int:
@@ -58,7 +60,8 @@ class TextEncoder:
     def tokens(self, texts: Sequence[str]) -> list[np.ndarray]:
         """The tokens of each text, int32, uncut."""
         made = self._made.encode_batch_fast(list(texts), add_special_tokens=False)
-        return [np.array(one.ids, dtype=np.int32) for one in made]
+        found = (np.array(one.ids, dtype=np.int32) for one in made)
+        return [np.where(one < len(SPECIAL), np.int32(UNKNOWN), one) for one in found]
 
     def text(self, tokens: Iterable[int]) -> str:
         """The text that tokens spell, special ones left out."""
@@ -92,13 +95,21 @@ class TextEncoder:
         """The encoder that `to_dict` wrote. Raises DataError where a part is missing or wrong."""
         try:
             made = cls(**{**raw, "tokenizer": _plain(json.dumps(raw["tokenizer"]))})
-            sound = 0 < made.longest < 2**24 and made.vocabulary > len(SPECIAL)
-            named = [made._made.token_to_id(one) for one in SPECIAL]
+            places = made._made.get_vocab()
+            sound = (
+                isinstance(made.column, str)
+                and made.units in get_args(Units)
+                and type(made.longest) is int
+                and 0 < made.longest < 2**24
+                and max(places.values()) + 1 == len(places) == made.vocabulary > len(SPECIAL)
+                and made._made.padding is made._made.truncation is None
+                and [places.get(one) for one in SPECIAL] == list(range(len(SPECIAL)))
+            )
         except (KeyError, TypeError, ValueError) as error:
             raise DataError(f"the encoder is not one that auditkit wrote: {error!r}") from error
         except Exception as error:  # the library raises plain Exception for JSON not its own
             raise DataError(f"the tokenizer cannot be read: {error}") from error
-        if not sound or named != list(range(len(SPECIAL))):
+        if not sound:
             raise DataError("the encoder is not one that auditkit wrote: impossible figures")
         return made
 
@@ -193,11 +204,14 @@ def _trainer(units: Units, vocabulary: int) -> Any:
             )
 
 
-def _spread(texts: Sequence[str], size: int = 20_000) -> Iterable[str]:
+def _spread(texts: Sequence[str], units: Units, size: int = 20_000) -> Iterable[str]:
     """Long texts in parts, so that the trainer holds none of them whole more than once."""
     for text in texts:
         for start in range(0, len(text), size):
-            yield text[start : start + size]
+            part = text[start : start + size]
+            # A symbol named like a special token would take its place in the vocabulary.
+            named = units == "symbols" and any(one in part for one in SPECIAL)
+            yield " ".join(w for w in part.split() if w not in SPECIAL) if named else part
 
 
 def _texts(frame: pd.DataFrame, column: str, where: str) -> list[str]:
