@@ -58,7 +58,7 @@ coverage: $(VENV)/.installed-dev
 benchmark: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.group_metrics
 
-# Scores over seeds, and the trainer beside a bare loop: writes benchmarks/training.md.
+# Scores and times of the references, as benchmarks/training.md holds them.
 benchmark-training: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.training
 
