@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import least_squares
 
 from auditkit.statistics.estimate import Estimate, undefined
 
@@ -17,6 +16,8 @@ Floats = NDArray[np.float64]
 FEWEST = 4  # points for three numbers
 DRAWS = 400
 STEEPEST = 2.0  # an exponent beyond it is a curve that is no power law
+GENTLEST = 1e-3  # at 0 scale and floor are one number
+TRIED, CLOSER = 201, 4  # exponents tried between two limits, which close in so many times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,9 +76,9 @@ def fit_power_law(
         return undefined(f"{len(n)} points; a power law takes {FEWEST}", n=len(n), method=METHOD)
     if not (np.isfinite(y).all() and np.isfinite(spread).all() and (y > 0).all()):
         return undefined("an error is not above 0", n=len(n), method=METHOD)
-    best = _fit(n, y, spread)
+    best = _fits(n, y[None], spread)[0]
     drawn = np.maximum(y + spread * rng.normal(size=(DRAWS, len(y))), y.min() / 100)
-    draws = np.array([_fit(n, one, spread, start=best) for one in drawn])
+    draws = _fits(n, drawn, spread)
     tail = (1 - confidence) / 2
 
     def estimate(place: int) -> Estimate:
@@ -100,28 +101,46 @@ def _law(parts: Floats, rows: ArrayLike) -> Floats:
     return np.asarray(np.exp(log_scale - exponent * np.log(np.asarray(rows, float))) + floor)
 
 
-def _fit(n: Floats, y: Floats, spread: Floats, start: Floats | None = None) -> Floats:
-    """log scale, exponent, floor of the best fit, from several starts where none is given."""
-    most = float(y.min())
-    starts = (
-        [start]
-        if start is not None
-        else [
-            np.array(
-                [math.log(max(y[0] - floor, 1e-9)) + exponent * math.log(n[0]), exponent, floor]
-            )
-            for exponent in (0.1, 0.3, 0.7)
-            for floor in (0.0, most / 2, most * 0.9)
-        ]
+def _fits(n: Floats, y: Floats, spread: Floats) -> Floats:
+    """log scale, exponent and floor of the best fits, (k, 3), to errors y (k, points).
+
+    Given the exponent the law is linear in the other two: so exponents are tried, ever closer
+    around the best. The floor lies between 0 and the smallest error.
+    """
+    low, high = np.full(len(y), GENTLEST), np.full(len(y), STEEPEST)
+    rows = np.arange(len(y))
+    for _ in range(CLOSER):
+        exponents = np.linspace(low, high, TRIED, axis=1)  # (k, exponents)
+        shapes = (n / n.min()) ** -exponents[..., None]  # (k, exponents, points)
+        cost, scale, floor = _linear(shapes, y, (spread.min() / spread) ** 2)
+        best = rows, cost.argmin(axis=1)
+        step = (high - low) / (TRIED - 1)
+        low = np.maximum(exponents[best] - step, GENTLEST)
+        high = np.minimum(exponents[best] + step, STEEPEST)
+    log_scale = np.log(np.maximum(scale[best], 1e-300)) + exponents[best] * math.log(n.min())
+    return np.stack([log_scale, exponents[best], floor[best]], axis=1)
+
+
+def _linear(shapes: Floats, y: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
+    """Cost, scale and floor of the best y = scale * shape + floor, each (k, exponents).
+
+    The best of a plane's bounded part is the free one where it lies within, else one on an edge:
+    no floor, the highest floor, no scale.
+    """
+    most = y.min(axis=1)[:, None]
+    w, wy = weights.sum(), (y @ weights)[:, None]
+    wz, wzz = shapes @ weights, shapes**2 @ weights
+    wzy = (shapes * y[:, None]) @ weights
+    spread = np.maximum(w * wzz - wz**2, 1e-300)
+    free = (w * wzy - wz * wy) / spread
+    nothing = np.zeros_like(wz)
+    scales = np.stack([free, wzy / wzz, (wzy - most * wz) / wzz, nothing])
+    floors = np.stack(
+        [(wy - free * wz) / w, nothing, nothing + most, nothing + np.minimum(wy / w, most)]
     )
-    low, high = np.array([-50.0, 0.0, 0.0]), np.array([50.0, STEEPEST, max(most, 1e-12)])
-    fits = [
-        least_squares(
-            lambda parts: (_law(parts, n) - y) / spread,
-            np.clip(one, low + 1e-12, high - 1e-12),
-            bounds=(low, high),
-            x_scale=np.array([1.0, 0.1, max(most, 1e-6)]),
-        )
-        for one in starts
-    ]
-    return np.asarray(min(fits, key=lambda fit: fit.cost).x)
+    inside = (scales >= 0) & (floors >= 0) & (floors <= most)
+    misses = scales[..., None] * shapes + floors[..., None] - y[:, None]
+    cost = np.where(inside, (misses**2) @ weights, np.inf)  # (4, k, exponents)
+    best = cost.argmin(axis=0)[None]
+    cost, scale, floor = (np.take_along_axis(o, best, axis=0)[0] for o in (cost, scales, floors))
+    return cost, scale, floor
