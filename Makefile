@@ -58,7 +58,7 @@ coverage: $(VENV)/.installed-dev
 benchmark: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.group_metrics
 
-# Scores and times of the references, as benchmarks/training.md holds them.
+# Trains every quick preset over seeds and writes benchmarks/training.md and training.json.
 benchmark-training: $(VENV)/.installed-dev
 	$(BIN)/python -m benchmarks.training
 
