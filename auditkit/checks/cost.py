@@ -54,6 +54,7 @@ class Cost:
                 "hardware's nominal power, not a measurement.",
                 exactly(training.energy, n=training.train_rows, method="codecarbon, an estimate"),
                 metric="energy in kilowatt-hours",
+                unit=Unit.NUMBER,
             )
         facts = _facts(card, training)
         frame = pd.DataFrame({"what": list(facts), "value": [str(one) for one in facts.values()]})
@@ -99,6 +100,7 @@ class DataHunger:
             f"{law.floor.value:.3f}.",
             law.exponent,
             metric="exponent of the learning curve",
+            unit=Unit.NUMBER,
         )
         gain = law.gain(max(one.rows for one in curve.points), TIMES)
         yield finding(
@@ -106,6 +108,7 @@ class DataHunger:
             "the law goes on as it is.",
             gain,
             metric="gain from ten times the rows",
+            unit=Unit.NUMBER,
             status=at_most(gain, self.max_gain),
             limit=self.max_gain,
             remedy="Gather more rows before trusting this model: it has not learned yet what they "
@@ -187,6 +190,7 @@ def _operations(training: Training) -> Finding:
         "batch and multiplied by the rows.",
         exactly(training.operations, n=training.train_rows, method="torch's counter"),
         metric="floating-point operations",
+        unit=Unit.NUMBER,
     )
 
 

@@ -14,7 +14,7 @@ from auditkit.data.schema import Task
 from auditkit.data.text import START, PairEncoder, TextEncoder
 from auditkit.errors import UsageError
 from auditkit.models.base import batches, fed
-from auditkit.models.decoding import beam, sample
+from auditkit.models.decoding import greedy, sample
 from auditkit.models.files import Checkpoint
 from auditkit.models.language import bits_of
 from auditkit.models.predictor import (
@@ -30,7 +30,6 @@ from auditkit.models.predictor import (
 from auditkit.runtime import Runtime, track
 
 MADE = 5000  # images that a generator is judged by
-BEAM = 4
 AT_ONCE = 512  # rows a forward pass of a network that reads more than a table
 SAMPLES, SAMPLE_TOKENS = 3, 200
 
@@ -139,12 +138,17 @@ class CheckpointModel:
     def _texts(self, frame: pd.DataFrame) -> Texts:
         encoder = self.checkpoint.card.encoder
         assert isinstance(encoder, PairEncoder), "a text from a text has two"
+        # Like goes with like: a batch is written until its longest text has ended.
+        order = np.argsort(frame[encoder.source.column].str.len().to_numpy(), kind="stable")
         texts: list[str] = []
         total = -(-len(frame) // min(self.runtime.batch_size, AT_ONCE))
-        for source, lengths in track(self._batches(frame), "writing", total):
-            written = beam(self._model, source, lengths, encoder.target.longest, BEAM)
+        for source, lengths in track(self._batches(frame.iloc[order]), "writing", total):
+            # A beam of four is right .5 points more often on CMUdict, for five times the time.
+            written = greedy(self._model, source, lengths, encoder.target.longest)
             texts += [encoder.target.text(row) for row in written.tokens.tolist()]
-        return Texts(texts=np.array(texts, dtype=object))
+        found = np.empty(len(frame), dtype=object)
+        found[order] = texts
+        return Texts(texts=found)
 
     def _language(self, frame: pd.DataFrame) -> Language:
         encoder = self.checkpoint.card.encoder

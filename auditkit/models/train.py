@@ -1,7 +1,9 @@
 """One training, from a table's rows to a network and its card."""
 
+import logging
 import math
 import platform
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -186,15 +188,24 @@ def energy_of(engine: Engine) -> Iterator[list[float]]:
         from codecarbon import OfflineEmissionsTracker
     except ImportError:
         raise UsageError("--energy needs codecarbon: pip install 'auditkit[energy]'") from None
-    tracker = OfflineEmissionsTracker(
-        country_iso_code=engine.country, save_to_file=False, log_level="critical"
-    )
+    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # log_level comes a line too late
+    with warnings.catch_warnings():
+        # From 3.0 on it has other names for these two, which 2.4 does not know.
+        warnings.filterwarnings("ignore", message=".*save_to_.*")
+        tracker = OfflineEmissionsTracker(
+            country_iso_code=engine.country,
+            save_to_file=False,
+            save_to_api=False,
+            log_level="critical",
+        )
     tracker.start()
     try:
         yield found
     finally:
         tracker.stop()
-        found.append(float(tracker.final_emissions_data.energy_consumed))
+        # None where it could not watch, as beside another of its kind in some versions.
+        data = getattr(tracker, "final_emissions_data", None)
+        found.append(math.nan if data is None else float(data.energy_consumed))
 
 
 def hardware(device: str) -> str:
