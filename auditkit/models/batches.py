@@ -94,8 +94,8 @@ class Windows:
 
     def begin(self, rng: np.random.Generator) -> None:
         """Shift the windows for a new pass."""
-        most = min(self.context, len(self.stream) - 1 - self.context)
-        self.shift = int(rng.integers(max(most, 1)))
+        # As far as leaves a window, and no further than brings the next one to its place.
+        self.shift = int(rng.integers(min(self.context, len(self.stream) - self.context)))
 
     def batches(self, chosen: list[np.ndarray]) -> Iterator[Batch]:
         """A batch for each array of positions: tokens (B, T), and the tokens that follow each."""

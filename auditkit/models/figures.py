@@ -31,8 +31,10 @@ def operations_of(model: nn.Module, objective: Objective, batch: Batch) -> float
     trial = copy.deepcopy(model)
     devices = [batch.targets.device] if batch.targets.is_cuda else []
     with torch.random.fork_rng(devices=devices), FlopCounterMode(display=False) as counter:
-        for player in objective.players(trial):
-            player.cost(batch).mean.backward()  # type: ignore[no-untyped-call]
+        players = objective.players(trial)
+        for player in players:
+            with player.alone(players):
+                player.cost(batch).mean.backward()  # type: ignore[no-untyped-call]
     return float(counter.get_total_flops()) / len(batch)
 
 

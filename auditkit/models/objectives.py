@@ -4,7 +4,8 @@ A cost is a sum over a batch and the weight to divide it by (rows, or tokens), s
 any size, and the parts of one batch on several processes, add up to the same mean.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -55,6 +56,18 @@ class Player:
     def parameters(self) -> list[nn.Parameter]:
         """What its steps change."""
         return [one for one in self.module.parameters() if one.requires_grad]
+
+    @contextmanager
+    def alone(self, players: "Sequence[Player]") -> Iterator[None]:
+        """Inside, no gradient is computed for the weights of others, who are not to move."""
+        others = [p for one in players if one is not self for p in one.parameters]
+        for one in others:
+            one.requires_grad_(False)
+        try:
+            yield
+        finally:
+            for one in others:
+                one.requires_grad_(True)
 
 
 class Objective(Protocol):

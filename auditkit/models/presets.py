@@ -6,7 +6,7 @@ CPU cores, full ones on a GPU. What was measured is in benchmarks/training.md.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -191,7 +191,8 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
     ("decoder", "sotu"): {
         QUICK: Preset(
             recipe=Recipe(
-                epochs=1,
+                epochs=10,
+                turns=10,
                 batch_size=8,
                 learning_rate=3e-3,
                 schedule="cosine",
@@ -229,7 +230,8 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
     ("encoder-decoder", "cmudict"): {
         QUICK: Preset(
             recipe=Recipe(
-                epochs=2,
+                epochs=10,
+                turns=5,
                 batch_size=128,
                 learning_rate=2e-3,
                 schedule="cosine",
@@ -321,7 +323,11 @@ def preset_of(architecture: str, data: str, name: str) -> Preset:
 
 # What an architecture is trained with on data it has no preset for.
 DEFAULTS: Mapping[str, Preset] = {
-    "cnn": PRESETS["cnn", "fashion-mnist"][QUICK],
+    "cnn": replace(
+        PRESETS["cnn", "fashion-mnist"][QUICK],
+        # A digit in the mirror is another digit, or none.
+        recipe=replace(PRESETS["cnn", "fashion-mnist"][QUICK].recipe, flip=False),
+    ),
     "rnn": Preset(recipe=REVIEWER, coding=REVIEWS),
     "lstm": Preset(recipe=REVIEWER, coding=REVIEWS),
     "gru": Preset(recipe=REVIEWER, coding=REVIEWS),

@@ -16,7 +16,8 @@ class Recipe:
     before training stops (0: never). averaging is the decay of an exponential average of the
     weights, which is then what is judged and kept (0: none). pretraining counts epochs of
     guessing masked tokens before the task itself. shift and flip move images at random, by so
-    many pixels and left to right.
+    many pixels and left to right. turns cuts a pass over the rows into so many epochs, for data of
+    which one pass takes minutes: progress is kept, and the best weights chosen, at their ends.
     """
 
     epochs: int = ranged(30, 1, 100_000)
@@ -32,6 +33,7 @@ class Recipe:
     averaging: float = ranged(0.0, 0, 0.999999)
     validation_fraction: float = ranged(0.15, 0.001, 0.999)
     pretraining: int = ranged(0, 0, 100_000)
+    turns: int = ranged(1, 1, 100_000)
     shift: int = ranged(0, 0, 64)
     flip: bool = False
 

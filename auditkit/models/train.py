@@ -187,7 +187,7 @@ def energy_of(engine: Engine) -> Iterator[list[float]]:
     try:
         from codecarbon import OfflineEmissionsTracker
     except ImportError:
-        raise UsageError("--energy needs codecarbon: pip install 'auditkit[energy]'") from None
+        raise UsageError("energy=true needs codecarbon: pip install 'auditkit[energy]'") from None
     logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # log_level comes a line too late
     with warnings.catch_warnings():
         # From 3.0 on it has other names for these two, which 2.4 does not know.

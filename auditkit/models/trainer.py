@@ -204,12 +204,15 @@ class Trainer:
 
     def _train(self, number: int) -> tuple[float, float, float, int, LayerFigures]:
         """Loss, gradient norm, learning rate, rows and figures by layer of one epoch."""
-        work, rng = self.work, self.work.runtime.rng(f"order {number}")
+        work, turns = self.work, self.work.recipe.turns
+        passes, turn = divmod(number - 1, turns)
+        rng = work.runtime.rng(f"order {passes + 1}")
         if isinstance(work.fitting, Windows):
             work.fitting.begin(rng)
-        chosen = shuffled(work.fitting, work.recipe.batch_size, rng)
-        if len(chosen) > 1 and len(chosen[-1]) < 2 * work.at.size:
-            chosen = chosen[:-1]  # batch normalisation has nothing to say of a single row
+        chosen = shuffled(work.fitting, work.recipe.batch_size, rng)[turn::turns]
+        # Batch normalisation has nothing to say of a single row, a process nothing of none.
+        fewest = min(2 * work.at.size, work.recipe.batch_size)
+        chosen = [one for one in chosen if len(one) >= fewest] or chosen
         self.model.train()
         losses: list[Tensor] = []
         norms: list[Tensor] = []
@@ -237,7 +240,7 @@ class Trainer:
         layers: LayerFigures = {}
         norm = torch.zeros(())
         for player, optimizer in zip(self.players, self.optimizers, strict=True):
-            with _alone(player, self.players):
+            with player.alone(self.players):
                 self.model.zero_grad(set_to_none=True)
                 with self._arithmetic():
                     cost = player.cost(batch)
@@ -366,19 +369,6 @@ def moved(batch: Batch, work: Work) -> Batch:
     """A batch on the device, as the network takes it."""
     inputs = fed(batch.inputs, work.device)
     return Batch(inputs=inputs, targets=batch.targets.to(work.device, non_blocking=True))
-
-
-@contextmanager
-def _alone(player: Player, players: Sequence[Player]) -> Iterator[None]:
-    """Inside, no gradient is computed for the weights of the others, who are not to move."""
-    others = [p for one in players if one is not player for p in one.parameters]
-    for one in others:
-        one.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for one in others:
-            one.requires_grad_(True)
 
 
 @contextmanager
