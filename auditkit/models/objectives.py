@@ -7,6 +7,7 @@ any size, and the parts of one batch on several processes, add up to the same me
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import torch
@@ -52,7 +53,7 @@ class Player:
     rate: float = 1.0
     betas: tuple[float, float] = (0.9, 0.999)
 
-    @property
+    @cached_property
     def parameters(self) -> list[nn.Parameter]:
         """What its steps change."""
         return [one for one in self.module.parameters() if one.requires_grad]

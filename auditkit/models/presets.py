@@ -33,7 +33,7 @@ class Preset:
 
 
 VOWELS = Recipe(
-    epochs=150,
+    epochs=80,
     batch_size=32,
     learning_rate=2e-3,
     schedule="cosine",

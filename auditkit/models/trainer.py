@@ -228,8 +228,10 @@ class Trainer:
                 loss, norm, layers = self._step(batch, last=i == len(chosen))
                 losses.append(loss)
                 norms.append(norm)
-                if work.device == "cpu" or i == len(chosen) or i % LOOKED_AT == 0:
-                    self._require_finite(losses, number)
+                if work.device == "cpu":
+                    self._require_finite(losses[-1:], number)
+                elif i == len(chosen) or i % LOOKED_AT == 0:
+                    self._require_finite(losses[-LOOKED_AT:], number)
         counts = torch.tensor([len(one) for one in chosen], dtype=torch.float32)
         mean = float((torch.stack(losses).cpu() * counts).sum() / counts.sum())
         return mean, float(torch.stack(norms).mean()), rate, int(counts.sum()), layers
@@ -274,11 +276,11 @@ class Trainer:
         return arithmetic(self.work)
 
     def _require_finite(self, losses: Sequence[Tensor], number: int) -> None:
-        recent = torch.stack(list(losses[-LOOKED_AT:]))
-        wrong = ~torch.isfinite(recent)
+        """Raise Diverged for the first of the last losses that is no finite number."""
+        wrong = ~torch.isfinite(torch.stack(list(losses)))
         if not bool(wrong.any()):
             return
-        step = self.steps - len(recent) + int(wrong.int().argmax()) + 1
+        step = self.steps - len(losses) + int(wrong.int().argmax()) + 1
         kept = f"; epoch {self.best} was the best before it" if self.best else ""
         raise Diverged(
             f"training diverged at step {step:,} (epoch {number}): the loss is no finite number "
