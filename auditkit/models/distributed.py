@@ -4,9 +4,9 @@ Each process takes its share of every batch. Gradients are summed over the proce
 by the weight of the whole batch, so that the step is that of one process on the whole batch.
 """
 
+import atexit
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -36,29 +36,21 @@ class World:
             one.copy_(flat[start : start + one.numel()].view_as(one))
             start += one.numel()
 
-    def wait(self) -> None:
-        """Go on when every process has come here."""
-        if self.size > 1:
-            distributed.barrier()
-
 
 def is_first() -> bool:
     """Whether this process is the one that writes and speaks, of those torchrun started."""
     return int(os.environ.get("RANK", "0")) == 0
 
 
-@contextmanager
-def world(device: str) -> Iterator[World]:
-    """The processes that torchrun started, connected inside this block."""
-    size = int(os.environ.get("WORLD_SIZE", "1"))
-    if size == 1:
-        yield World()
-        return
-    distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
-    try:
-        yield World(rank=distributed.get_rank(), size=size)
-    finally:
-        distributed.destroy_process_group()
+def world(device: str) -> World:
+    """The processes that torchrun started, connected now and until this one ends."""
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return World()
+    if not distributed.is_initialized():
+        # Once for all trainings: a second group would wait at the first one's meeting place.
+        distributed.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+        atexit.register(distributed.destroy_process_group)
+    return World(rank=distributed.get_rank(), size=distributed.get_world_size())
 
 
 def local_device(device: str) -> str:

@@ -87,7 +87,8 @@ def train(
         options=plan.options,
         encoder=_encoder_of(resumed),
     )
-    with world(device) as at, energy_of(plan.engine) as energy:
+    at = world(device)
+    with energy_of(plan.engine) as energy:
         with runtime.seeded("train"):
             model = ARCHITECTURES[plan.architecture].build(ready.encoder, ready.head, plan.options)
         model = model.to(device)
