@@ -52,6 +52,7 @@ def found(script: Path, *, processes: int) -> dict:
         text=True,
         check=False,
         cwd=ROOT,
+        timeout=120,
     )
     assert done.returncode == 0, done.stderr[-2000:]
     lines = done.stdout.strip().splitlines()
