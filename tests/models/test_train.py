@@ -1,0 +1,81 @@
+import math
+import sys
+from types import ModuleType, SimpleNamespace
+
+import pytest
+
+from auditkit.errors import UsageError
+from auditkit.models.recipe import Engine
+from auditkit.models.train import energy_of, hardware
+
+
+def codecarbon(monkeypatch, told: list, data: object) -> None:
+    """A codecarbon that measures nothing and keeps what it was told."""
+
+    class OfflineEmissionsTracker:
+        final_emissions_data = None
+
+        def __init__(self, **given):
+            told.append(given)
+
+        def start(self):
+            told.append("start")
+
+        def stop(self):
+            told.append("stop")
+            self.final_emissions_data = data
+
+    module = ModuleType("codecarbon")
+    module.OfflineEmissionsTracker = OfflineEmissionsTracker
+    monkeypatch.setitem(sys.modules, "codecarbon", module)
+
+
+def test_without_codecarbon_it_is_said_in_one_line(monkeypatch):
+    monkeypatch.setitem(sys.modules, "codecarbon", None)
+    with (
+        pytest.raises(
+            UsageError, match=r"needs codecarbon: pip install 'auditkit\[energy\]'"
+        ) as told,
+        energy_of(Engine(energy=True)),
+    ):
+        pass
+    assert "\n" not in str(told.value)
+
+
+def test_nothing_is_asked_of_it_unless_it_is_wanted(monkeypatch):
+    monkeypatch.setitem(sys.modules, "codecarbon", None)
+    with energy_of(Engine()) as found:
+        pass
+    assert found == []
+
+
+def test_kilowatt_hours_are_there_when_the_block_ends_and_nothing_is_sent(monkeypatch):
+    told = []
+    codecarbon(monkeypatch, told, SimpleNamespace(energy_consumed=0.25))
+    with energy_of(Engine(energy=True, country="FRA")) as found:
+        assert found == []
+        assert told[1:] == ["start"]
+    assert found == [0.25]
+    assert told[2:] == ["stop"]
+    assert told[0]["country_iso_code"] == "FRA"
+    assert not told[0]["save_to_file"]
+    assert not told[0]["save_to_api"]
+
+
+def test_a_tracker_that_could_not_watch_leaves_no_number(monkeypatch):
+    codecarbon(monkeypatch, [], None)
+    with energy_of(Engine(energy=True)) as found:
+        pass
+    assert math.isnan(found[0])
+
+
+def test_a_training_that_fails_stops_the_tracker(monkeypatch):
+    told = []
+    codecarbon(monkeypatch, told, SimpleNamespace(energy_consumed=1.0))
+    with pytest.raises(ZeroDivisionError), energy_of(Engine(energy=True)):
+        raise ZeroDivisionError
+    assert told[-1] == "stop"
+
+
+def test_what_computes_is_said_in_words():
+    assert " threads on " in hardware("cpu")
