@@ -149,6 +149,13 @@ def train(
     learning_curve: Annotated[
         bool, typer.Option("--learning-curve", help="Train on parts of the rows as well.")
     ] = False,
+    compare: Annotated[
+        Text,
+        typer.Option(
+            help="Train with other values of a choice as well, and report on all.",
+            metavar="K=V1,V2...",
+        ),
+    ] = None,
     target: Target = None,
     positive: Positive = None,
     sensitive: Sensitive = None,
@@ -172,7 +179,7 @@ def train(
     if architecture is None or data is None:
         raise UsageError("which network, on which data? such as `auditkit train fnn --data adult`")
     from auditkit.runtime import Runtime
-    from auditkit.training import TrainingData, plan_of, train_checkpoint
+    from auditkit.training import TrainingData, compared_plans, plan_of, train_checkpoint
 
     own = {"epochs": epochs, "batch_size": batch_size, "learning_rate": learning_rate}
     given = {name: value for name, value in own.items() if value is not None}
@@ -183,15 +190,17 @@ def train(
         sensitive=tuple(sensitive or ()),
         features=tuple(features or ()),
     )
+    given |= {name: value for name, value in pairs(sizes or []).items() if name not in given}
     folder = out or Path("checkpoints") / f"{architecture}-{Path(data).stem}"
     with _progress():
         done = train_checkpoint(
-            plan_of(architecture, data, preset, {**pairs(sizes or []), **given}),
+            plan_of(architecture, data, preset, given),
             rows,
             folder,
             runtime=Runtime(device=device or "auto", seed=seed),
             resume=resume,
             learning_curve=learning_curve,
+            compared=compared_plans(architecture, data, preset, given, compare),
             judge=judge,
         )
     if done is not None:

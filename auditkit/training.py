@@ -7,13 +7,21 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from auditkit.arguments import pairs
 from auditkit.config import built
 from auditkit.data.encoders import Coding
 from auditkit.data.tables import Table, hold_out, split
 from auditkit.errors import ConfigError, UsageError, suggestion
 from auditkit.loading import is_file, judge_beside, table_from_catalogue, table_from_file
 from auditkit.models.base import ARCHITECTURES
-from auditkit.models.card import Card, CurvePoint, DataSource, LearningCurve
+from auditkit.models.card import (
+    Card,
+    Comparison,
+    CurvePoint,
+    DataSource,
+    LearningCurve,
+    Variant,
+)
 from auditkit.models.checkpoint import CheckpointModel
 from auditkit.models.distributed import is_first
 from auditkit.models.files import ensure_savable, load, save
@@ -51,6 +59,14 @@ class TrainingData:
         if self.target or self.positive or self.features:
             raise UsageError(f"{self.name} is in the catalogue: it has its own target and features")
         return table_from_catalogue(self.name, self.sensitive)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """Plans that differ in one choice alone, by its value as text."""
+
+    option: str
+    plans: Mapping[str, Plan]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -101,6 +117,29 @@ def plan_of(
     return Plan(architecture=architecture, **made)
 
 
+def compared_plans(
+    architecture: str, data: str, preset: str, given: Mapping[str, Any], asked: str | None
+) -> Compared | None:
+    """The plans that `activation=relu,tanh` asks for, None where nothing is asked.
+
+    Raises UsageError where it names no choice or fewer than two values, ConfigError for wrong ones.
+    """
+    if asked is None:
+        return None
+    option, _, listed = asked.partition("=")
+    values = [one for one in listed.split(",") if one]
+    if len(values) < 2:
+        raise UsageError(
+            f"--compare {asked!r} is not of the form name=value,value, such as "
+            "activation=relu,sigmoid,tanh,gelu"
+        )
+    plans = {
+        value: plan_of(architecture, data, preset, {**given, **pairs([f"{option}={value}"])})
+        for value in values
+    }
+    return Compared(option=option, plans=plans)
+
+
 def train_checkpoint(
     plan: Plan,
     data: TrainingData,
@@ -109,12 +148,14 @@ def train_checkpoint(
     runtime: Runtime,
     resume: bool = False,
     learning_curve: bool = False,
+    compared: Compared | None = None,
     judge: Path | None = None,
     pause: float = PAUSE,
 ) -> Checkpointed | None:
     """Train on the training part, save to `out`, judge on the test part.
 
-    With resume it goes on where a killed training was. Raises UsageError where `out` holds
+    With resume it goes on where a killed training was. learning_curve and compared train again,
+    on parts of the rows and with other values of a choice. Raises UsageError where `out` holds
     something else or a choice does not fit the data; Diverged, the best epoch saved, where the
     loss becomes no number.
     """
@@ -156,6 +197,12 @@ def train_checkpoint(
         card = replace(card, curve=_curve(plan, fitting, source, judged, (model, card)))
         if is_first():
             save(out, model, card)
+    if compared is not None:
+        card = replace(
+            card, comparison=_comparison(compared, fitting, source, judged, (plan, card))
+        )
+        if is_first():
+            save(out, model, card)
     if not is_first():
         return None
     return Checkpointed(card=card, scores=judged.scores(out), test_rows=len(test.frame))
@@ -184,6 +231,42 @@ class Judged:
             judge=judge_beside(self.out, checkpoint.card, self.judge, self.runtime),
         )
         return scores(subject)
+
+
+def _comparison(
+    compared: Compared,
+    fitting: Table,
+    source: DataSource,
+    judged: Judged,
+    own: tuple[Plan, Card],
+) -> Comparison | None:
+    """A training for each value of a choice, judged alike; that of the checkpoint is its own."""
+    found: list[Variant] = []
+    metric = ""
+    with tempfile.TemporaryDirectory(prefix="auditkit-") as scratch:
+        for value, plan in track(compared.plans.items(), "comparing", len(compared.plans)):
+            folder, card = judged.out, own[1]
+            if plan != own[0]:
+                model, card = train(plan, fitting, source=source, runtime=judged.runtime)
+                folder = save(Path(scratch) / "variant", model, card)
+            scored = judged.scores(folder)
+            if not scored:
+                return None
+            metric, first = next(iter(scored.items()))
+            low, high = first.interval or (math.nan, math.nan)
+            kept = card.training.history[card.training.best_epoch - 1]
+            found.append(
+                Variant(
+                    value=value,
+                    score=first.value,
+                    low=low,
+                    high=high,
+                    dead_units=kept.dead_units,
+                    saturated_units=kept.saturated_units,
+                    seconds=card.training.seconds,
+                )
+            )
+    return Comparison(option=compared.option, metric=metric, variants=tuple(found))
 
 
 def _curve(

@@ -108,6 +108,7 @@ def card_with(
         parameters=10,
         best_epoch=1,
         seconds=seconds,
+        operations=1e9,
         history=(epoch,),
     )
     schema = Schema(

@@ -183,7 +183,11 @@ def _facts(card: Card, training: Training) -> dict[str, object]:
 
 def _operations(training: Training) -> Finding:
     if math.isnan(training.operations):
-        unseen = undefined("torch's counter cannot see into the kernels of recurrent layers")
+        unseen = undefined(
+            "torch's counter cannot see into the kernels of recurrent layers",
+            n=training.train_rows,
+            method="torch's counter",
+        )
         return finding("", unseen, metric="floating-point operations")
     return finding(
         f"It took about {_powers(training.operations)} floating-point operations, counted on one "

@@ -2,16 +2,16 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 import pandas as pd
 
 from auditkit.checks.base import CHECKS, at_most, exactly, finding, percent
 from auditkit.errors import NotApplicable
-from auditkit.models.card import Epoch, Training
+from auditkit.models.card import Comparison, Epoch, Training
 from auditkit.ranges import SHARE, ranged
-from auditkit.results import Finding, Lines, Section, Topic, Unit
+from auditkit.results import Bars, Finding, Intervals, Lines, Section, Table, Topic, Unit
 from auditkit.subject import Subject
 
 MOST_LAYERS = 8  # lines in one picture
@@ -56,6 +56,46 @@ class DeadUnits:
             remedy="Lower the learning rate or the scale of the inputs, or use an activation that "
             "does not saturate.",
         )
+        comparison = subject.required_card.comparison
+        if comparison is not None:
+            yield _beside(comparison)
+
+
+def _beside(comparison: Comparison) -> Section:
+    """Score and idle units for each value of a choice, all else being equal."""
+    option = comparison.option.replace("_", " ")
+    frame = pd.DataFrame([asdict(one) for one in comparison.variants])
+    frame = frame.rename(
+        columns={
+            "value": option,
+            "score": comparison.metric,
+            "dead_units": "dead units",
+            "saturated_units": "saturated units",
+        }
+    )
+    bars = Bars(
+        title=f"Idle units by {option}",
+        frame=frame[[option, "dead units", "saturated units"]],
+        x=option,
+        y=("dead units", "saturated units"),
+        unit=Unit.SHARE,
+    )
+    scores = Intervals(
+        title=f"{comparison.metric} by {option}",
+        frame=frame[[option, comparison.metric, "low", "high"]],
+        label=option,
+        value=comparison.metric,
+        low="low",
+        high="high",
+        unit=Unit.NUMBER,
+    )
+    table = Table(
+        title="The same in numbers", frame=frame, shares=("dead units", "saturated units")
+    )
+    text = f"Trainings that differ in {option} alone, on the same rows and from the same seed, "
+    text += "judged on the same test rows: one training each, so that small differences may be "
+    text += "the seed's."
+    return Section(title=f"What {option} does", text=text, views=(bars, scores, table))
 
 
 @CHECKS.register("training-course")

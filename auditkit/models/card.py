@@ -113,6 +113,28 @@ class LearningCurve:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Variant:
+    """The same training with another value of one choice: its score, and its idle units."""
+
+    value: str
+    score: float
+    low: float
+    high: float
+    dead_units: float
+    saturated_units: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """What a choice (an activation, a width) does, all else being equal; one of them is kept."""
+
+    option: str
+    metric: str
+    variants: tuple[Variant, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class DataSource:
     """Which rows a model was trained on: a name from the catalogue or a file's name."""
 
@@ -136,6 +158,7 @@ class Card:
     training: Training
     versions: Mapping[str, str]
     curve: LearningCurve | None = None
+    comparison: Comparison | None = None
     weights_sha256: str = ""
 
     @property
@@ -156,6 +179,9 @@ class Card:
             "training": without_nan(asdict(self.training)),
             "versions": dict(self.versions),
             "curve": None if self.curve is None else without_nan(asdict(self.curve)),
+            "comparison": (
+                None if self.comparison is None else without_nan(asdict(self.comparison))
+            ),
             "weights_sha256": self.weights_sha256,
         }
 
@@ -180,6 +206,7 @@ class Card:
                 training=Training(**training),
                 versions=raw["versions"],
                 curve=None if raw["curve"] is None else _curve(raw["curve"]),
+                comparison=(None if raw["comparison"] is None else _comparison(raw["comparison"])),
                 weights_sha256=raw["weights_sha256"],
             )
             card._require_sense()
@@ -234,6 +261,11 @@ def epoch_from_dict(raw: Mapping[str, Any]) -> Epoch:
 def _curve(raw: Mapping[str, Any]) -> LearningCurve:
     points = tuple(CurvePoint(**_with_nan(one, CurvePoint)) for one in raw["points"])
     return LearningCurve(**{**raw, "points": points})
+
+
+def _comparison(raw: Mapping[str, Any]) -> Comparison:
+    variants = tuple(Variant(**_with_nan(one, Variant)) for one in raw["variants"])
+    return Comparison(**{**raw, "variants": variants})
 
 
 def _with_nan(raw: Mapping[str, Any], kind: type[Any]) -> dict[str, Any]:
