@@ -90,7 +90,9 @@ def test_a_process_killed_at_any_moment_goes_on_to_the_same_checkpoint(tmp_path)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     done(whole)
     for _ in range(3):
-        running = subprocess.Popen(command(parts), env=ALONE, stderr=subprocess.DEVNULL)
+        running = subprocess.Popen(
+            command(parts), env=ALONE, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2]
+        )
         wait_for_progress(parts, running)
         running.send_signal(signal.SIGKILL)
         running.wait()
