@@ -205,8 +205,8 @@ class Card:
                 data=DataSource(**raw["data"]),
                 training=Training(**training),
                 versions=raw["versions"],
-                curve=None if raw["curve"] is None else _curve(raw["curve"]),
-                comparison=(None if raw["comparison"] is None else _comparison(raw["comparison"])),
+                curve=_curve(raw["curve"]) if raw.get("curve") else None,
+                comparison=_comparison(raw["comparison"]) if raw.get("comparison") else None,
                 weights_sha256=raw["weights_sha256"],
             )
             card._require_sense()
