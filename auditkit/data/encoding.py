@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.data.schema import Kind, Schema, require_column
-from auditkit.data.values import Coded, coded, in_order, is_number, numbers
+from auditkit.data.values import Coded, coded, in_order, is_number, numbers, row_number
 from auditkit.errors import DataError
 
 NEVER_SEEN = 0
@@ -170,8 +170,9 @@ def feature_numbers(column: pd.Series) -> np.ndarray:
     wrong = (read.isna() & column.notna()).to_numpy()
     if wrong.any():
         row = int(wrong.argmax())
+        number = row_number(column.index, row)
         raise DataError(
-            f"column {str(column.name)!r} should hold numbers; row {row + 1} has "
+            f"column {str(column.name)!r} should hold numbers; row {number} has "
             f"{column.iloc[row]!r}: correct it or leave it empty"
         )
     return _held(numbers(read))

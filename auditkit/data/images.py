@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.data.schema import require_column
+from auditkit.data.values import row_number
 from auditkit.errors import DataError
 
 
@@ -79,9 +80,10 @@ def _image(frame: pd.DataFrame, column: str, row: int, where: str) -> np.ndarray
         raise DataError(f"{where} has no rows")
     cell = frame[column].iloc[row]
     if not isinstance(cell, np.ndarray) or cell.dtype != np.uint8 or cell.ndim != 3:
+        number = row_number(frame.index, row)
         raise DataError(
             f"column {column!r} in {where} should hold images, arrays of bytes (channels, height, "
-            f"width); row {row + 1} has {_seen(cell)}"
+            f"width); row {number} has {_seen(cell)}"
         )
     return cell
 
@@ -92,8 +94,9 @@ def _stacked(frame: pd.DataFrame, column: str, shape: tuple[int, ...], where: st
     for row, cell in enumerate(cells):
         if getattr(cell, "shape", None) != shape or cell.dtype != np.uint8:
             _image(frame, column, row, where)
+            number = row_number(frame.index, row)
             raise DataError(
-                f"the image in row {row + 1} of {where} is {_size(cell.shape)}, and the model "
+                f"the image in row {number} of {where} is {_size(cell.shape)}, and the model "
                 f"takes {_size(shape)}: scale or convert the images first"
             )
     return np.stack(cells) if cells else np.empty((0, *shape), dtype=np.uint8)

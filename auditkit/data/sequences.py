@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.data.schema import require_column
+from auditkit.data.values import row_number
 from auditkit.errors import DataError
 
 
@@ -86,18 +87,22 @@ def _cells(frame: pd.DataFrame, column: str, channels: int | None, where: str) -
     wanted = channels
     for row, cell in enumerate(cells):
         if not isinstance(cell, np.ndarray) or cell.ndim != 2 or cell.dtype.kind != "f":
+            number = row_number(frame.index, row)
             raise DataError(
                 f"column {column!r} in {where} should hold sequences, arrays of numbers (steps, "
-                f"channels); row {row + 1} has {type(cell).__name__}"
+                f"channels); row {number} has {type(cell).__name__}"
             )
         if not len(cell):
-            raise DataError(f"the sequence in row {row + 1} of {where} has no steps: drop the row")
+            number = row_number(frame.index, row)
+            raise DataError(f"the sequence in row {number} of {where} has no steps: drop the row")
         wanted = cell.shape[1] if wanted is None else wanted
         if cell.shape[1] != wanted:
+            number = row_number(frame.index, row)
             raise DataError(
-                f"the sequence in row {row + 1} of {where} has {cell.shape[1]} channels where "
+                f"the sequence in row {number} of {where} has {cell.shape[1]} channels where "
                 f"{wanted} are expected"
             )
         if not np.isfinite(cell).all():
-            raise DataError(f"the sequence in row {row + 1} of {where} holds NaN or infinity")
+            number = row_number(frame.index, row)
+            raise DataError(f"the sequence in row {number} of {where} holds NaN or infinity")
     return cells

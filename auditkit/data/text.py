@@ -16,6 +16,7 @@ import pandas as pd
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from auditkit.data.schema import require_column
+from auditkit.data.values import row_number
 from auditkit.errors import DataError
 
 PAD, UNKNOWN, START, END, MASK = range(5)
@@ -81,8 +82,9 @@ class TextEncoder:
         found = self.tokens(_texts(frame, self.column, where))
         for row, one in enumerate(found):
             if not len(one):
+                number = row_number(frame.index, row)
                 raise DataError(
-                    f"the text in row {row + 1} of {where} is empty: drop the row or fill it in"
+                    f"the text in row {number} of {where} is empty: drop the row or fill it in"
                 )
         return found
 
@@ -220,8 +222,9 @@ def _texts(frame: pd.DataFrame, column: str, where: str) -> list[str]:
     for row, one in enumerate(texts):
         if not isinstance(one, str) or not one.strip():
             seen = "empty" if isinstance(one, str) or pd.isna(one) else repr(one)[:40]
+            number = row_number(frame.index, row)
             raise DataError(
-                f"the text in row {row + 1} of {where} is {seen}: drop the row or fill it in"
+                f"the text in row {number} of {where} is {seen}: drop the row or fill it in"
             )
     if not texts:
         raise DataError(f"{where} has no rows")

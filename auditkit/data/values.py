@@ -56,6 +56,16 @@ def numbers(column: pd.Series) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
+def row_number(index: pd.Index, row: int) -> int:
+    """The number of a row, from 1, in the table that it was cut from: messages name it.
+
+    Rows keep their index when a table is cut into batches; where it holds no numbers, the row's
+    place among those given.
+    """
+    place = index[row]
+    return int(place) + 1 if isinstance(place, int | np.integer) else row + 1
+
+
 def in_order(names: tuple[str, ...]) -> tuple[str, ...]:
     """Levels sorted by number where all are numbers ("2" before "10"), else by text."""
     try:

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auditkit.data.values import canonical, coded, in_order, numbers
+from auditkit.data.values import canonical, coded, in_order, numbers, row_number
 
 
 @pytest.mark.parametrize(
@@ -45,3 +45,9 @@ def test_nullable_numbers_become_plain_ones() -> None:
     found = numbers(pd.Series([1, None, 3], dtype="Int64"))
     assert found.dtype == np.float64
     assert np.isnan(found).tolist() == [False, True, False]
+
+
+def test_a_row_is_named_by_its_place_in_the_table_it_was_cut_from():
+    frame = pd.DataFrame({"x": range(5)})
+    assert row_number(frame.iloc[3:].index, 0) == 4
+    assert row_number(pd.Index(["a", "b"]), 1) == 2
