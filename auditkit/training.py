@@ -175,7 +175,7 @@ def train_checkpoint(
         raise UsageError(f"nothing to resume in {out}: it has no {PROGRESS}; leave out --resume")
     if is_first() and not resume:
         (out / PROGRESS).unlink(missing_ok=True)
-    judged = Judged(test=test, runtime=runtime, judge=judge, out=out)
+    judged = Judged(test=test, train=fitting, runtime=runtime, judge=judge, out=out)
     try:
         model, card = train(
             plan,
@@ -210,9 +210,13 @@ def train_checkpoint(
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """How a checkpoint is judged: on which rows, by which judge if it makes images."""
+    """How a checkpoint is judged: on which rows, by which judge if it makes images.
+
+    The training rows tell what a majority guess is, and whether images were copied from them.
+    """
 
     test: Table
+    train: Table
     runtime: Runtime
     judge: Path | None
     out: Path
@@ -225,7 +229,7 @@ class Judged:
                 checkpoint=checkpoint, runtime=self.runtime, name=folder.name
             ),
             table=self.test,
-            train=None,
+            train=self.train,
             card=checkpoint.card,
             runtime=self.runtime,
             judge=judge_beside(self.out, checkpoint.card, self.judge, self.runtime),
