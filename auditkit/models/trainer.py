@@ -102,8 +102,7 @@ class Trainer:
         self.history: list[Epoch] = []
         self.best, self.kept = 0, _copied(model)
         self.phase = self.epochs = self.steps = 0  # where it is: epochs and steps of the phase
-        self.seconds, self.operations_a_row = 0.0, math.nan
-        self.rows = 0
+        self.seconds = self.operations = 0.0
         self._enter()
 
     def fit(self, saved: Progress | None = None) -> Fitted:
@@ -137,12 +136,13 @@ class Trainer:
             history=tuple(self.history),
             best=self.best,
             seconds=self.seconds,
-            operations=self.operations_a_row * self.rows,
+            operations=self.operations,
         )
 
     def _enter(self) -> None:
         """Players and fresh optimisers for the phase that begins."""
         self.epochs = self.steps = 0
+        self.operations_a_row = 0.0  # until they are counted, on the phase's first batch
         run: Any = torch.compile(self.model) if self.work.engine.compile else self.model
         self.players = self._objective.players(run)
         self.optimizers = [optimizer_of(one, self.work.recipe) for one in self.players]
@@ -174,7 +174,7 @@ class Trainer:
             judged = judge(self.average.model, self.work, self._objective)
             census = census_of(self.average.model, self.work.validation, self._objective)
         self.epochs += 1
-        self.rows += rows
+        self.operations += rows * self.operations_a_row
         self.history.append(
             Epoch(
                 epoch=number,
@@ -215,6 +215,7 @@ class Trainer:
         chosen = [one for one in chosen if len(one) >= fewest] or chosen
         self.model.train()
         losses: list[Tensor] = []
+        weights: list[Tensor] = []
         norms: list[Tensor] = []
         layers: LayerFigures = {}
         with _memory(work):
@@ -223,22 +224,26 @@ class Trainer:
                 share = self.steps / (self.work.phases[self.phase].epochs * len(chosen))
                 rate = pace(self.optimizers, self.players, work.recipe, share)
                 batch = augmented(moved(batch, work), work.recipe)
-                if math.isnan(self.operations_a_row) and not self.history:
+                if self.operations_a_row == 0:
                     self.operations_a_row = operations_of(self.model, self._objective, batch)
-                loss, norm, layers = self._step(batch, last=i == len(chosen))
+                loss, weight, norm, layers = self._step(batch, last=i == len(chosen))
                 losses.append(loss)
+                weights.append(weight)
                 norms.append(norm)
                 if work.device == "cpu":
                     self._require_finite(losses[-1:], number)
                 elif i == len(chosen) or i % LOOKED_AT == 0:
                     self._require_finite(losses[-LOOKED_AT:], number)
-        counts = torch.tensor([len(one) for one in chosen], dtype=torch.float32)
-        mean = float((torch.stack(losses).cpu() * counts).sum() / counts.sum())
-        return mean, float(torch.stack(norms).mean()), rate, int(counts.sum()), layers
+        mean = float(torch.stack(losses).double().sum() / torch.stack(weights).sum())
+        return mean, float(torch.stack(norms).mean()), rate, sum(map(len, chosen)), layers
 
-    def _step(self, batch: Batch, *, last: bool) -> tuple[Tensor, Tensor, LayerFigures]:
-        """Every player's turn on a batch: the first one's loss, the last one's gradient norm."""
-        losses: list[Tensor] = []
+    def _step(self, batch: Batch, *, last: bool) -> tuple[Tensor, Tensor, Tensor, LayerFigures]:
+        """Every player's turn on a batch.
+
+        The first one's loss, as a total and its weight, the last one's gradient norm, and figures
+        by layer where it is the last step of an epoch.
+        """
+        losses: list[tuple[Tensor, Tensor]] = []
         layers: LayerFigures = {}
         norm = torch.zeros(())
         for player, optimizer in zip(self.players, self.optimizers, strict=True):
@@ -256,21 +261,15 @@ class Trainer:
                 optimizer.step()
         self.average.update()
         self.steps += 1
-        return losses[0], norm, layers
+        return *losses[0], norm, layers
 
-    def _backward(self, player: Player, cost: Cost) -> Tensor:
-        """Gradients of the mean over the whole batch, on all processes; its loss."""
-        if self.work.at.size == 1:
-            mean = cost.mean
-            mean.backward()  # type: ignore[no-untyped-call]
-            return mean.detach()
-        whole = as_weight(cost.weight, cost.total.device)
-        total = cost.total.detach().float()
-        pair = [whole, total]
-        self.work.at.sum(pair)
-        (cost.total / pair[0]).backward()  # type: ignore[no-untyped-call]
+    def _backward(self, player: Player, cost: Cost) -> tuple[Tensor, Tensor]:
+        """Gradients of the mean over the whole batch, on all processes; its total and weight."""
+        total, weight = cost.total.detach().float(), as_weight(cost.weight, cost.total.device)
+        self.work.at.sum([total, weight])
+        (cost.total / weight).backward()  # type: ignore[no-untyped-call]
         self.work.at.sum([one.grad for one in player.parameters if one.grad is not None])
-        return pair[1] / pair[0]
+        return total, weight
 
     def _arithmetic(self) -> torch.autocast:
         return arithmetic(self.work)
@@ -308,8 +307,7 @@ class Trainer:
             **self.work.kept,
             "choices": self.work.choices,
             "history": [without_nan(asdict(one)) for one in self.history],
-            "counters": {name: getattr(self, name) for name in COUNTERS},
-            "operations_a_row": without_nan(self.operations_a_row),
+            "counters": without_nan({name: getattr(self, name) for name in COUNTERS}),
         }
         write_progress(self.work.folder, Progress(tensors=tensors, facts=facts))
 
@@ -319,9 +317,8 @@ class Trainer:
         self.phase = saved.facts["counters"]["phase"]
         self._enter()
         for name in COUNTERS:
-            setattr(self, name, saved.facts["counters"][name])
-        given = saved.facts["operations_a_row"]
-        self.operations_a_row = math.nan if given is None else given
+            value = saved.facts["counters"][name]
+            setattr(self, name, math.nan if value is None else value)
         self.model.load_state_dict(_under("model.", saved.tensors))
         self.average.restore(_under("average.", saved.tensors))
         self.kept = {
@@ -336,7 +333,15 @@ class Trainer:
             _as_laid_out(optimizer)
 
 
-COUNTERS = ("phase", "epochs", "steps", "best", "rows", "seconds")
+COUNTERS = (
+    "phase",
+    "epochs",
+    "steps",
+    "best",
+    "seconds",
+    "operations",
+    "operations_a_row",
+)
 
 
 @torch.no_grad()
