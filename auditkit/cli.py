@@ -35,6 +35,8 @@ CommandLineError: Any = next(
 )
 PASSED, FAILED, WRONG_USE, UNDECIDED, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
+UNJUDGED = "; give a classifier of the same data with --judge to be told how good the images are"
+
 Text = str | None
 Device = Annotated[Text, typer.Option(help="auto, cpu, cuda or cuda:N.")]
 Sensitive = Annotated[
@@ -216,7 +218,7 @@ def _tell_trained(done: "Checkpointed", architecture: str) -> None:
         for name, one in done.scores.items()
         if one.interval
     )
-    judged = f"; on {done.test_rows:,} test rows {found}" if found else ""
+    judged = f"; on {done.test_rows:,} test rows {found}" if found else UNJUDGED
     _note(
         f"trained {architecture} on {done.card.data.name} in {training.seconds:.1f} s: epoch "
         f"{training.best_epoch} of {len(training.history)} kept{judged}"

@@ -69,6 +69,12 @@ def _of_checkpoint(config: AuditConfig, runtime: Runtime) -> Subject:
     )
 
 
+def judge_place(folder: Path, data: str) -> Path | None:
+    """`cnn-DATA` in the same folder as a generator's checkpoint, if it is there."""
+    beside = folder.absolute().parent / f"cnn-{data}"
+    return beside if beside.is_dir() else None
+
+
 def judge_beside(
     folder: Path, card: Card, given: Path | None, runtime: Runtime
 ) -> "CheckpointModel | None":
@@ -84,8 +90,7 @@ def judge_beside(
         if given is not None:
             raise UsageError("--judge goes with a model that makes images: leave it out")
         return None
-    beside = folder.absolute().parent / f"cnn-{card.data.name}"
-    place = given or (beside if beside.is_dir() else None)
+    place = given or judge_place(folder, card.data.name)
     if place is None:
         return None
     judge = CheckpointModel(checkpoint=load(place), runtime=runtime, name=place.absolute().name)

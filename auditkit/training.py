@@ -10,9 +10,16 @@ from typing import Any
 from auditkit.arguments import pairs
 from auditkit.config import built
 from auditkit.data.encoders import Coding
+from auditkit.data.schema import Task
 from auditkit.data.tables import Table, hold_out, split
 from auditkit.errors import ConfigError, UsageError, suggestion
-from auditkit.loading import is_file, judge_beside, table_from_catalogue, table_from_file
+from auditkit.loading import (
+    is_file,
+    judge_beside,
+    judge_place,
+    table_from_catalogue,
+    table_from_file,
+)
 from auditkit.models.base import ARCHITECTURES
 from auditkit.models.card import (
     Card,
@@ -161,7 +168,13 @@ def train_checkpoint(
     """
     ensure_savable(out)
     table = data.table()
-    task_of(plan.architecture, table.schema)
+    task = task_of(plan.architecture, table.schema)
+    blind = task is Task.IMAGES and not (judge or judge_place(out, table.name))
+    if blind and (learning_curve or compared is not None):
+        raise UsageError(
+            "a learning curve or a comparison of generators needs a judge of their images: give "
+            f"--judge CHECKPOINT, such as `auditkit train cnn --data {table.name}` makes"
+        )
     source = DataSource(
         name=table.name,
         sha256=table.sha256,

@@ -55,3 +55,12 @@ def test_a_comparison_that_cannot_be_is_refused(here, capsys, asked, said):
     assert said in err
     assert err.count("\n") == 1
     assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("asked", [["--learning-curve"], ["--compare", "width=4,8"]])
+def test_generators_are_not_compared_without_a_judge(here, capsys, asked):
+    assert cli.run(["train", "gan", "--data", "digits", *asked]) == 2
+    err = capsys.readouterr().err
+    assert "--judge" in err
+    assert err.count("\n") == 1
+    assert not list(here.iterdir())
