@@ -32,35 +32,45 @@ class Preset:
     seconds: float | None = None
 
 
-VOWELS = Recipe(
+# A rate that rises, then falls to nothing, over a length that is known beforehand: what most
+# networks here are trained by.
+STEADY = Recipe(schedule="cosine", warmup=0.05, weight_decay=0.05, clip=1.0, patience=0)
+# Half precision on a CPU as well: 1.4 times as fast for convolutions and the decoder.
+HALF = Engine(precision="bf16")
+
+VOWELS = replace(
+    STEADY,
     epochs=80,
     batch_size=32,
     learning_rate=2e-3,
-    schedule="cosine",
-    warmup=0.05,
-    weight_decay=0.05,
     label_smoothing=0.1,
-    clip=1.0,
-    patience=0,
     averaging=0.99,
     validation_fraction=0.1,
 )
 REVIEWS = Coding(units="pieces", vocabulary=8000, longest=160)
-REVIEWER = Recipe(
+REVIEWER = replace(
+    STEADY,
     epochs=4,
     batch_size=64,
     learning_rate=2e-3,
-    schedule="cosine",
     warmup=0.1,
-    weight_decay=0.05,
-    clip=1.0,
-    patience=0,
     averaging=0.99,
     validation_fraction=0.05,
 )
-HALF = Engine(precision="bf16")
 SPEECHES = Coding(units="bytes", vocabulary=4096, longest=256)
+SPEAKER = replace(STEADY, weight_decay=0.1, validation_fraction=0.03)
 WORDS = Coding(units="characters", vocabulary=200, longest=40, written_longest=40)
+SPELLER = replace(STEADY, weight_decay=0.01, validation_fraction=0.02)
+PAINTER = Recipe(
+    epochs=3,
+    batch_size=64,
+    learning_rate=1e-3,
+    weight_decay=0.0,
+    clip=0,
+    patience=0,
+    averaging=0.999,
+    validation_fraction=0.01,
+)
 
 # (architecture, data) -> preset by name. The order is that of `auditkit train --list`.
 PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
@@ -86,20 +96,18 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
             coding=Coding(bins=4),
             options={"width": 64, "depth": 2, "embedding": 4, "dropout": 0.3},
             metric="R²",
-            expected=None,
             seconds=10,
         ),
     },
     ("cnn", "fashion-mnist"): {
         QUICK: Preset(
-            recipe=Recipe(
+            recipe=replace(
+                STEADY,
                 epochs=7,
                 batch_size=128,
                 learning_rate=4e-3,
-                schedule="cosine",
                 warmup=0.1,
-                weight_decay=0.05,
-                patience=0,
+                clip=5.0,
                 averaging=0.998,
                 validation_fraction=0.02,
                 flip=True,
@@ -111,14 +119,13 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
             seconds=180,
         ),
         FULL: Preset(
-            recipe=Recipe(
+            recipe=replace(
+                STEADY,
                 epochs=60,
                 batch_size=256,
                 learning_rate=4e-3,
-                schedule="cosine",
-                warmup=0.05,
                 weight_decay=0.1,
-                patience=0,
+                clip=5.0,
                 averaging=0.9995,
                 validation_fraction=0.02,
                 flip=True,
@@ -172,26 +179,14 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
     },
     ("encoder", "clothing-reviews"): {
         QUICK: Preset(
-            recipe=replace(REVIEWER, epochs=2),
+            recipe=replace(REVIEWER, epochs=2),  # it fits these reviews in one
             coding=REVIEWS,
             metric="AUC",
             expected=0.941,
             seconds=240,
         ),
         FULL: Preset(
-            recipe=Recipe(
-                epochs=6,
-                batch_size=64,
-                learning_rate=5e-4,
-                schedule="cosine",
-                warmup=0.1,
-                weight_decay=0.05,
-                clip=1.0,
-                patience=0,
-                averaging=0.99,
-                validation_fraction=0.05,
-                pretraining=60,
-            ),
+            recipe=replace(REVIEWER, epochs=6, learning_rate=5e-4, pretraining=60),
             coding=REVIEWS,
             options={"width": 256, "depth": 6, "heads": 8},
             metric="AUC",
@@ -201,18 +196,8 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
     },
     ("decoder", "sotu"): {
         QUICK: Preset(
-            recipe=Recipe(
-                epochs=10,
-                turns=10,
-                batch_size=8,
-                learning_rate=3e-3,
-                schedule="cosine",
-                warmup=0.05,
-                weight_decay=0.1,
-                clip=1.0,
-                patience=0,
-                validation_fraction=0.03,
-            ),
+            # One pass over the speeches: small batches, many steps.
+            recipe=replace(SPEAKER, epochs=10, turns=10, batch_size=8, learning_rate=3e-3),
             coding=SPEECHES,
             engine=HALF,
             metric="bits a character",
@@ -220,17 +205,7 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
             seconds=300,
         ),
         FULL: Preset(
-            recipe=Recipe(
-                epochs=12,
-                batch_size=64,
-                learning_rate=1e-3,
-                schedule="cosine",
-                warmup=0.05,
-                weight_decay=0.1,
-                clip=1.0,
-                patience=0,
-                validation_fraction=0.03,
-            ),
+            recipe=replace(SPEAKER, epochs=12, batch_size=64, learning_rate=1e-3),
             coding=Coding(units="bytes", vocabulary=8192, longest=512),
             options={"width": 512, "depth": 8, "heads": 8, "dropout": 0.2},
             metric="bits a character",
@@ -240,19 +215,15 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
     },
     ("encoder-decoder", "cmudict"): {
         QUICK: Preset(
-            recipe=Recipe(
+            recipe=replace(
+                SPELLER,
                 epochs=10,
                 turns=5,
                 batch_size=128,
                 learning_rate=2e-3,
-                schedule="cosine",
                 warmup=0.1,
-                weight_decay=0.01,
                 label_smoothing=0.05,
-                clip=1.0,
-                patience=0,
                 averaging=0.99,
-                validation_fraction=0.02,
             ),
             coding=WORDS,
             metric="error rate",
@@ -260,18 +231,13 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
             seconds=300,
         ),
         FULL: Preset(
-            recipe=Recipe(
+            recipe=replace(
+                SPELLER,
                 epochs=60,
                 batch_size=512,
                 learning_rate=1e-3,
-                schedule="cosine",
-                warmup=0.05,
-                weight_decay=0.01,
                 label_smoothing=0.1,
-                clip=1.0,
-                patience=0,
                 averaging=0.999,
-                validation_fraction=0.02,
             ),
             coding=WORDS,
             options={"width": 256, "depth": 4, "heads": 4, "dropout": 0.2},
@@ -281,32 +247,9 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
         ),
     },
     ("gan", "fashion-mnist"): {
-        QUICK: Preset(
-            recipe=Recipe(
-                epochs=3,
-                batch_size=64,
-                learning_rate=1e-3,
-                weight_decay=0.0,
-                clip=0,
-                patience=0,
-                averaging=0.999,
-                validation_fraction=0.01,
-            ),
-            metric="Fréchet distance over its floor",
-            expected=None,
-            seconds=300,
-        ),
+        QUICK: Preset(recipe=PAINTER, metric="Fréchet distance over its floor", seconds=300),
         FULL: Preset(
-            recipe=Recipe(
-                epochs=100,
-                batch_size=64,
-                learning_rate=2e-4,
-                weight_decay=0.0,
-                clip=0,
-                patience=0,
-                averaging=0.9995,
-                validation_fraction=0.01,
-            ),
+            recipe=replace(PAINTER, epochs=100, learning_rate=2e-4, averaging=0.9995),
             options={"width": 64},
             metric="Fréchet distance over its floor",
             expected=3.0,
