@@ -37,7 +37,8 @@ from auditkit.models.presets import NONE, preset_of
 from auditkit.models.progress import PROGRESS, read_progress
 from auditkit.models.recipe import Engine, Recipe
 from auditkit.models.train import Plan, train
-from auditkit.models.trainer import PAUSE, Diverged
+from auditkit.models.trainer import Diverged
+from auditkit.models.work import PAUSE
 from auditkit.results import Finding
 from auditkit.runtime import Runtime, track
 from auditkit.scores import SCORES, scores

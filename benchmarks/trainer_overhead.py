@@ -38,7 +38,8 @@ from auditkit.models.batches import shuffled
 from auditkit.models.figures import operations_of
 from auditkit.models.preparation import prepare
 from auditkit.models.train import hardware
-from auditkit.models.trainer import Trainer, Work, moved
+from auditkit.models.trainer import Trainer
+from auditkit.models.work import Work, moved
 from auditkit.runtime import Runtime
 from auditkit.training import plan_of
 from benchmarks.trainer_peers import PEERS, Loop, in_memory, loaded

@@ -15,7 +15,8 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from auditkit.data.schema import Task
 from auditkit.models.batches import shuffled
-from auditkit.models.trainer import Trainer, Work, arithmetic
+from auditkit.models.trainer import Trainer
+from auditkit.models.work import Work, arithmetic
 
 Training = Callable[[Trainer, int], float]
 Batched = Iterable[tuple[list[Tensor], Tensor]]

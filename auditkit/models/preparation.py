@@ -18,7 +18,7 @@ from auditkit.models.batches import Arrays, Held, Part, Streamed, Windows
 from auditkit.models.card import Head
 from auditkit.models.objectives import Unmask, objective_of
 from auditkit.models.recipe import Engine, Recipe
-from auditkit.models.trainer import Phase
+from auditkit.models.work import Phase
 from auditkit.runtime import Runtime
 
 TRIED = 256  # rows encoded to guess what all of them would take

@@ -22,7 +22,8 @@ from auditkit.models.distributed import local_device, world
 from auditkit.models.preparation import Prepared, prepare
 from auditkit.models.progress import AGAIN, Progress, require_same
 from auditkit.models.recipe import Engine, Recipe
-from auditkit.models.trainer import PAUSE, Diverged, Fitted, Trainer, Work
+from auditkit.models.trainer import Diverged, Fitted, Trainer
+from auditkit.models.work import PAUSE, Work
 from auditkit.runtime import Runtime
 from auditkit.versions import versions
 

@@ -8,10 +8,8 @@ last whole epoch as if nothing had been.
 
 import math
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
@@ -19,19 +17,15 @@ from torch import Tensor, nn
 
 from auditkit.errors import UsageError
 from auditkit.models.augmentation import augmented
-from auditkit.models.base import fed
-from auditkit.models.batches import Batch, Part, Windows, in_order, shuffled
+from auditkit.models.batches import Batch, Windows, shuffled
 from auditkit.models.card import Epoch, epoch_from_dict, without_nan
-from auditkit.models.distributed import World
 from auditkit.models.figures import LayerFigures, census_of, layer_figures, operations_of
 from auditkit.models.objectives import Cost, Objective, Player, as_weight
 from auditkit.models.optimization import Average, optimizer_of, pace
 from auditkit.models.progress import Progress, write_progress
-from auditkit.models.recipe import Engine, Recipe
-from auditkit.runtime import Runtime, track
+from auditkit.models.work import Work, arithmetic, judge, memory, moved
+from auditkit.runtime import track
 
-EVALUATION_BATCH = 1024
-PAUSE = 10.0  # seconds at least between two times that progress is written
 LOOKED_AT = 50  # steps between two looks at the losses, which make a GPU wait
 
 
@@ -43,41 +37,6 @@ class Diverged(UsageError):
 
     fitted: "Fitted | None" = None
     trained: Any = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Phase:
-    """Part of a training: what is learned, and for how many epochs.
-
-    patience counts epochs without a better validation loss before it ends (0: never).
-    """
-
-    name: str
-    objective: Objective
-    epochs: int
-    patience: int = 0
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Work:
-    """Everything that a training is given and does not change.
-
-    folder is where progress is kept (nowhere if None), with `choices` beside it, which must be
-    the same when it is resumed, and `kept`, which is then used again.
-    """
-
-    fitting: Part
-    validation: Part
-    phases: tuple[Phase, ...]
-    recipe: Recipe
-    engine: Engine
-    runtime: Runtime
-    device: str
-    at: World = field(default_factory=World)
-    folder: Path | None = None
-    choices: Mapping[str, Any] = field(default_factory=dict)
-    kept: Mapping[str, Any] = field(default_factory=dict)
-    pause: float = PAUSE
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -218,7 +177,7 @@ class Trainer:
         weights: list[Tensor] = []
         norms: list[Tensor] = []
         layers: LayerFigures = {}
-        with _memory(work):
+        with memory(work):
             mine = [rows[work.at.rank :: work.at.size] for rows in chosen]
             for i, batch in enumerate(work.fitting.batches(mine), start=1):
                 share = self.steps / (self.work.phases[self.phase].epochs * len(chosen))
@@ -342,55 +301,6 @@ COUNTERS = (
     "operations",
     "operations_a_row",
 )
-
-
-@torch.no_grad()
-def judge(model: nn.Module, work: Work, objective: Objective) -> dict[str, float]:
-    """Mean loss ("loss") and marks on the validation rows; empty where nothing is judged."""
-    model.eval()
-    totals: dict[str, float] = {}
-    weight = 0.0
-    size = min(EVALUATION_BATCH, max(work.recipe.batch_size, 1) * 2)
-    for batch in work.validation.batches(in_order(work.validation, size)):
-        with arithmetic(work):
-            cost = objective.judged(model, moved(batch, work))
-        if cost is None:
-            return {}
-        weight += float(cost.weight)
-        for name, one in {"loss": cost.total, **cost.marks}.items():
-            totals[name] = totals.get(name, 0.0) + float(one)
-    return {name: one / weight for name, one in totals.items()}
-
-
-def arithmetic(work: Work) -> torch.autocast:
-    """The precision in which a network computes, inside this block."""
-    kind = torch.device(work.device).type
-    wanted = work.engine.precision
-    half = wanted != "float32" and (
-        kind == "cuda" or (wanted == "bf16" and torch.cpu._is_avx512_bf16_supported())
-    )
-    return torch.autocast(device_type=kind, dtype=torch.bfloat16, enabled=half)
-
-
-def moved(batch: Batch, work: Work) -> Batch:
-    """A batch on the device, as the network takes it."""
-    inputs = fed(batch.inputs, work.device)
-    return Batch(inputs=inputs, targets=batch.targets.to(work.device, non_blocking=True))
-
-
-@contextmanager
-def _memory(work: Work) -> Iterator[None]:
-    """A GPU that runs out of memory says which batch size to try."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        size = work.recipe.batch_size
-        advice = (
-            f"try --batch-size {size // 2}" if size > 1 else "make the network smaller with --set"
-        )
-        raise UsageError(
-            f"{work.device} ran out of memory with batches of {size} rows: {advice}"
-        ) from error
 
 
 def _as_laid_out(optimizer: torch.optim.Optimizer) -> None:
