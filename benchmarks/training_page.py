@@ -24,6 +24,7 @@ COLUMNS = (
     "reached",
     "seconds",
     "hardware",
+    "also",
     "simpler models",
     "date",
 )
@@ -44,8 +45,8 @@ def page(kept: Mapping[str, Any]) -> str:
                 other = kept["simpler"].get(f"{data}: {preset.metric}", {})
                 lines.append(" | ".join([*begins, *cells(row, preset, other)]))
             if not rows:
-                why = "not run (no GPU lent)" if name == FULL else "not run"
-                lines.append(" | ".join([*begins, why, f"at most {preset.seconds:g}", "", "", ""]))
+                why = "not run (no GPU)" if name == FULL else "not run"
+                lines.append(" | ".join([*begins, why, f"at most {preset.seconds:g}", *4 * [""]]))
     table = "\n".join(f"| {line} |" for line in lines)
     return f"{HEAD}\n{table}\n\n{measured_with(kept['rows'])}\n"
 
@@ -70,6 +71,7 @@ def cells(row: Row, preset: Preset, simpler: Mapping[str, float]) -> list[str]:
         reached(row, preset),
         f"{took:.1f}{within}{late}",
         row["hardware"],
+        ", ".join(others(row, preset)),
         ", ".join(beside) or "none",
         row["date"],
     ]
@@ -88,6 +90,13 @@ def reached(row: Row, preset: Preset) -> str:
         short = preset.expected - mean if SCORES[preset.metric].higher else mean - preset.expected
         missed = "; **missed**" if short > 0 else ""
     return f"{mean:.4f} ({spread}{seeds}){missed}"
+
+
+def others(row: Row, preset: Preset) -> list[str]:
+    """The means of the other scores of the task."""
+    names = [name for name in row["runs"][0]["scores"] if name != preset.metric]
+    means = (statistics.mean(one["scores"][name] for one in row["runs"]) for name in names)
+    return [f"{name} {mean:.3f}" for name, mean in zip(names, means, strict=True)]
 
 
 def measured_with(rows: list[Row]) -> str:
