@@ -107,7 +107,8 @@ def _rows_of(card: Card, config: AuditConfig) -> tuple[Table, Table | None]:
             "--data FILE"
         )
     data = config.data or source.name  # without --data the source is the catalogue's
-    if is_file(data):
+    # A card is a stranger's: what it calls a data set of the catalogue is never a path.
+    if is_file(data) and (config.data is not None or not source.catalogue):
         frame, checksum = read_table(data)
         table = Table(frame=frame, schema=card.schema, name=Path(data).name, sha256=checksum)
     else:

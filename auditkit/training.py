@@ -170,6 +170,8 @@ def train_checkpoint(
     ensure_savable(out)
     table = data.table()
     task = task_of(plan.architecture, table.schema)
+    if judge is not None:
+        _require_judge(judge, task, runtime)
     blind = task is Task.IMAGES and not (judge or judge_place(out, table.name))
     if blind and (learning_curve or compared is not None):
         raise UsageError(
@@ -251,6 +253,14 @@ class Judged:
         return scores(subject)
 
 
+def _require_judge(judge: Path, task: Task, runtime: Runtime) -> None:
+    """Raise UsageError or ModelError now, before the training, for what cannot be a judge."""
+    if task is not Task.IMAGES:
+        raise UsageError("--judge goes with a network that makes images: leave it out")
+    found = CheckpointModel(checkpoint=load(judge), runtime=runtime, name=judge.absolute().name)
+    found.require_judge()
+
+
 def _comparison(
     compared: Compared,
     fitting: Table,
@@ -267,6 +277,8 @@ def _comparison(
             if plan != own[0]:
                 model, card = train(plan, fitting, source=source, runtime=judged.runtime)
                 folder = save(Path(scratch) / "variant", model, card)
+            if not is_first():
+                continue  # it trains with the others, and one process judges
             scored = judged.scores(folder)
             if not scored:
                 return None
@@ -310,6 +322,8 @@ def _curve(
                 )
             folder = Path(scratch) / f"{share:g}"
             save(folder, model, card)
+            if not is_first():
+                continue
             found = judged.scores(folder)
             if not found:
                 return None
@@ -325,6 +339,8 @@ def _curve(
                     seconds=card.training.seconds,
                 )
             )
+    if not points:
+        return None
     kind = SCORES[name]
     return LearningCurve(metric=name, higher=kind.higher, ideal=kind.ideal, points=tuple(points))
 

@@ -182,7 +182,14 @@ def _pixels(subject: Subject, frame: pd.DataFrame, most: int) -> np.ndarray:
     cells = frame[names[0]].to_numpy()
     if len(cells) > most:
         cells = cells[np.sort(subject.rng("real images").permutation(len(cells))[:most])]
-    return np.stack(list(cells))
+    pixels = np.stack(list(cells))
+    made = subject.answers(Images).pixels
+    if pixels.shape[1:] != made.shape[1:]:
+        raise NotApplicable(
+            f"the audited images have (channels, height, width) {pixels.shape[1:]}, the made ones "
+            f"{made.shape[1:]}: audit on images like those the generator was trained on"
+        )
+    return pixels
 
 
 def _overlap(found: measured.Manifold, expected: float, seen: Seen) -> Iterator[Finding]:

@@ -246,15 +246,14 @@ def _examples(
 
 def _read(subject: Subject, said: Language) -> list[str]:
     """The audited texts, as far as the model read them."""
-    whole = subject.frame[subject.table.schema.target.name].astype(str).tolist()
+    whole = subject.frame[_source(subject)].astype(str).tolist()
     return [text[: int(n)] for text, n in zip(whole, said.characters, strict=True)]
 
 
 def _counted(subject: Subject, asked: list[str]) -> tuple[np.ndarray, str]:
     if subject.train is None:
         return texts.frequency_bits(asked, texts.frequencies(asked)), "in these very texts"
-    target = subject.table.schema.target.name
-    known = texts.frequencies(subject.train.frame[target].astype(str).tolist())
+    known = texts.frequencies(subject.train.frame[_source(subject)].astype(str).tolist())
     return texts.frequency_bits(asked, known), "in the training texts"
 
 

@@ -37,7 +37,7 @@ class Coding:
     bins: int = ranged(256, 1)
     units: Units = "pieces"
     vocabulary: int = ranged(8000, 6, 200_000)
-    longest: int = ranged(256, 1, 1_000_000)
+    longest: int = ranged(256, 1, 131_072)
     written_units: Units = "symbols"
     written_longest: int = ranged(64, 3, 100_000)
 

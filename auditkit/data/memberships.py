@@ -121,6 +121,10 @@ def sensitive_column(values: pd.Series, meaning: str = "", *, most: int = 10) ->
     A numeric column with more than `most` distinct values is cut at its quartiles.
     """
     name = str(values.name)
+    if isinstance(values.iloc[0] if len(values) else None, np.ndarray):
+        raise DataError(
+            f"sensitive column {name!r} holds images or sequences: name a column of groups"
+        )
     if is_number(values):
         known = numbers(values)
         known = known[~np.isnan(known)]

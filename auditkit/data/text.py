@@ -20,6 +20,7 @@ from auditkit.data.values import row_number
 from auditkit.errors import DataError
 
 PAD, UNKNOWN, START, END, MASK = range(5)
+LONGEST = 2**17  # tokens of a row
 SPECIAL = ("[PAD]", "[UNK]", "[START]", "[END]", "[MASK]")
 
 # pieces: lower-cased words cut into byte pairs; bytes: any text, exactly as it is;
@@ -102,7 +103,8 @@ class TextEncoder:
                 isinstance(made.column, str)
                 and made.units in get_args(Units)
                 and type(made.longest) is int
-                and 0 < made.longest < 2**24
+                and 0 < made.longest <= LONGEST
+                and _as_trained(made.units, raw["tokenizer"])
                 and max(places.values()) + 1 == len(places) == made.vocabulary > len(SPECIAL)
                 and made._made.padding is made._made.truncation is None
                 and [places.get(one) for one in SPECIAL] == list(range(len(SPECIAL)))
@@ -159,6 +161,21 @@ def padded(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 def _plain(text: str) -> str:
     """JSON in one spelling, so that a tokenizer equals itself after the round trip."""
     return json.dumps(json.loads(text), ensure_ascii=False)
+
+
+def _as_trained(units: Units, tokenizer: Mapping[str, Any]) -> bool:
+    """Whether a tokenizer differs from ours in what it has learned alone.
+
+    A stranger's could replace each letter by a million, or search by a pattern without end.
+    """
+    ours = json.loads(_untrained(units).to_str())
+    parts = ("normalizer", "pre_tokenizer", "decoder", "post_processor")
+    model = tokenizer["model"]
+    return (
+        all(tokenizer.get(one) == ours[one] for one in parts)
+        and model.get("dropout") is None
+        and model.get("type") == ours["model"].get("type")
+    )
 
 
 def _untrained(units: Units) -> Tokenizer:

@@ -105,14 +105,16 @@ class CheckpointModel:
         probabilities = torch.softmax(torch.cat(answers).double(), dim=1)
         return torch.cat(features).double().numpy(), probabilities.numpy()
 
-    def require_judge(self, images: Any) -> None:
-        """Raise UsageError unless this classifies images of the channels and size of `images`."""
+    def require_judge(self, images: Any = None) -> None:
+        """Raise UsageError unless this classifies images, of the size of `images` if given."""
         own = self.checkpoint.card.encoder
         if not isinstance(own, ImageEncoder) or self.task is not Task.CLASSES:
             raise UsageError(
                 f"{self.name} cannot judge images: it is no classifier of images; train one with "
                 "`auditkit train cnn`"
             )
+        if images is None:
+            return
         sizes = [(one.channels, one.height, one.width) for one in (own, images)]
         if sizes[0] != sizes[1]:
             raise UsageError(

@@ -78,8 +78,14 @@ class Average:
         mine: list[Tensor] = list(self.model.parameters())
         theirs: list[Tensor] = list(self._source.parameters())
         torch._foreach_lerp_(mine, theirs, 1 - decay)
-        for own, other in zip(self.model.buffers(), self._source.buffers(), strict=True):
-            own.copy_(other)
+        self.take_buffers()
+
+    @torch.no_grad()
+    def take_buffers(self) -> None:
+        """Copy the network's running means."""
+        if self.decay:
+            for own, other in zip(self.model.buffers(), self._source.buffers(), strict=True):
+                own.copy_(other)
 
     def state(self) -> dict[str, Tensor]:
         """What must be kept to go on; nothing where there is no average."""

@@ -81,17 +81,12 @@ def prepare(
     UsageError for data that do not fit, DataError for rows that cannot be read.
     """
     task = task_of(architecture, table.schema)
-    kept, held = hold_out(
-        table.frame,
-        table.schema,
-        recipe.validation_fraction,
-        runtime.rng("validation split"),
-        table.apart,
-    )
-    if not len(kept) or not len(held):
+    if task is Task.LANGUAGE and coding.units not in ("bytes", "characters"):
         raise UsageError(
-            f"{len(table.frame)} training rows are too few to hold any out for validation"
+            f"units={coding.units} cannot write every text down exactly, so that bits a character "
+            "would mean nothing: use bytes"
         )
+    kept, held = _validation_split(table, recipe, runtime)
     fitting, validation = table.frame.iloc[kept], table.frame.iloc[held]
     encoder = encoder or fit_encoder(fitting, table.schema, task, coding)
     head = _head(task, table, fitting, encoder)
@@ -106,6 +101,25 @@ def prepare(
         validation=part(validation),
         phases=_phases(head, encoder, recipe, options, architecture),
     )
+
+
+def _validation_split(
+    table: Table, recipe: Recipe, runtime: Runtime
+) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the rows to fit on and of those to judge by; at least one of each.
+
+    Raises UsageError for a single row, or rows that all belong together.
+    """
+    rng, rows = runtime.rng("validation split"), len(table.frame)
+    kept, held = hold_out(table.frame, table.schema, recipe.validation_fraction, rng, table.apart)
+    if not len(held) and rows > 1 and not table.apart:
+        # No class has enough rows for one of its own: of all of them, some are drawn.
+        order = rng.permutation(rows)
+        most = max(round(rows * recipe.validation_fraction), 1)
+        kept, held = np.sort(order[most:]), np.sort(order[:most])
+    if not len(kept) or not len(held):
+        raise UsageError(f"{rows} training rows are too few to hold any out for validation")
+    return kept, held
 
 
 def part_of(

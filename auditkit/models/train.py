@@ -1,5 +1,6 @@
 """One training, from a table's rows to a network and its card."""
 
+import json
 import logging
 import math
 import platform
@@ -72,6 +73,7 @@ def train(
     choices = {
         **plan.to_dict(),
         "data": source.sha256,
+        "columns": json.loads(json.dumps(table.schema.to_dict())),
         "seed": runtime.seed,
         "rows": len(table.frame),
     }
@@ -123,7 +125,7 @@ def train(
 def _fitted(model: nn.Module, work: Work, resumed: Progress | None) -> Fitted:
     try:
         return Trainer(model, work).fit(resumed)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (LookupError, AttributeError, TypeError, ValueError, RuntimeError) as error:
         if resumed is None or isinstance(error, torch.OutOfMemoryError):
             raise
         raise ModelError(

@@ -85,7 +85,8 @@ class Trainer:
                     self._write()
                     written = time.monotonic()
         except Diverged as error:
-            error.fitted = self._fitted() if self.best else None
+            begun = self.best > len(self.history) - self.epochs  # an epoch of this phase is kept
+            error.fitted = self._fitted() if begun else None
             raise
         return self._fitted()
 
@@ -130,7 +131,7 @@ class Trainer:
             loss, norm, rate, rows, layers = self._train(number)
             seconds = time.perf_counter() - started
             self._share_buffers()
-            judged = judge(self.average.model, self.work, self._objective)
+            judged = self._agreed(judge(self.average.model, self.work, self._objective))
             census = census_of(self.average.model, self.work.validation, self._objective)
         self.epochs += 1
         self.operations += rows * self.operations_a_row
@@ -153,13 +154,22 @@ class Trainer:
         if self._is_best():
             self.best, self.kept = number, _copied(self.average.model)
 
+    def _agreed(self, judged: dict[str, float]) -> dict[str, float]:
+        """The same figures on every process, to the bit: all must stop at the same epoch."""
+        if self.work.at.size == 1 or not judged:
+            return judged
+        values = torch.tensor(list(judged.values()), device=self.work.device)
+        self.work.at.sum([values])
+        means = (values / self.work.at.size).tolist()
+        return dict(zip(judged, means, strict=True))
+
     def _is_best(self) -> bool:
         """Whether the last epoch is the best of its phase; it is where nothing can be judged."""
         now = self.history[-1]
-        if self.best == 0 or math.isnan(now.validation_loss):
+        before = self.history[self.best - 1] if self.best else None
+        if before is None or before.phase != now.phase or math.isnan(before.validation_loss):
             return True
-        before = self.history[self.best - 1]
-        return before.phase != now.phase or now.validation_loss < before.validation_loss
+        return now.validation_loss < before.validation_loss
 
     def _train(self, number: int) -> tuple[float, float, float, int, LayerFigures]:
         """Loss, gradient norm, learning rate, rows and figures by layer of one epoch."""
@@ -168,7 +178,9 @@ class Trainer:
         rng = work.runtime.rng(f"order {passes + 1}")
         if isinstance(work.fitting, Windows):
             work.fitting.begin(rng)
-        chosen = shuffled(work.fitting, work.recipe.batch_size, rng)[turn::turns]
+        chosen = shuffled(work.fitting, work.recipe.batch_size, rng)
+        # Fewer batches than turns: some are seen again rather than none.
+        chosen = chosen[turn % len(chosen) :: turns]
         # Batch normalisation has nothing to say of a single row, a process nothing of none.
         fewest = min(2 * work.at.size, work.recipe.batch_size)
         chosen = [one for one in chosen if len(one) >= fewest] or chosen
@@ -252,6 +264,7 @@ class Trainer:
             self.work.at.sum(floats)
             for one in floats:
                 one.div_(self.work.at.size)
+            self.average.take_buffers()
 
     def _write(self) -> None:
         if self.work.folder is None or not self.work.at.first:

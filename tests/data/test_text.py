@@ -244,3 +244,22 @@ def test_a_text_to_be_written_is_framed_and_keeps_its_end_when_it_is_cut():
     assert PairEncoder.from_dict(json.loads(json.dumps(pair.to_dict()))) == pair
     with pytest.raises(DataError, match="row 2 of it is empty"):
         pair.written(frame.assign(spelled=["A", ""]), "it")
+
+
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("normalizer", {"type": "Replace", "pattern": {"String": "."}, "content": "x" * 9}),
+        ("pre_tokenizer", {"type": "Whitespace"}),
+        ("decoder", None),
+        ("post_processor", {"type": "ByteLevel", "add_prefix_space": True, "trim_offsets": True}),
+    ],
+)
+def test_a_tokenizer_that_does_more_than_ours_is_refused(part, value):
+    frame = pd.DataFrame({"t": ["a good coat", "a bad hat"] * 3})
+    made = TextEncoder.fit(frame, "t", units="pieces", vocabulary=60, longest=9)
+    raw = made.to_dict()
+    assert TextEncoder.from_dict(raw) == made
+    raw["tokenizer"] = {**raw["tokenizer"], part: value}
+    with pytest.raises(DataError):
+        TextEncoder.from_dict(raw)

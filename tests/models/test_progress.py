@@ -13,7 +13,6 @@ import torch
 from safetensors.torch import load_file
 
 from auditkit import cli
-from auditkit.data.tables import split
 from auditkit.errors import ModelError, UsageError
 from auditkit.models import files
 from auditkit.models.progress import PROGRESS, read_progress, write_progress
@@ -229,7 +228,17 @@ def test_a_part_of_a_progress_is_no_reason_not_to_save(model_and_card, tmp_path)
     assert {one.name for one in tmp_path.iterdir()} == {files.WEIGHTS, files.CARD}
 
 
-def test_the_test_rows_are_those_of_an_uninterrupted_training():
+def test_a_progress_of_another_target_is_refused(tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    kept = interrupted("fnn", RECIPES["fnn"], 1, tmp_path, monkeypatch)
     table = TABLES["fnn"]()
-    first, second = split(table, seed=0), split(table, seed=0)
-    assert first[1].frame.equals(second[1].frame)
+    other = replace(table, schema=replace(table.schema, positive="0"))
+    with pytest.raises(UsageError, match="begun with columns"):
+        train(
+            plan("fnn", RECIPES["fnn"]),
+            other,
+            source=SOURCE,
+            runtime=Runtime(device="cpu"),
+            resumed=kept,
+        )

@@ -244,3 +244,37 @@ def test_an_unknown_architecture_is_refused_with_the_known_ones():
 def test_a_pair_that_does_not_fit_says_which_do(name, table, fit):
     with pytest.raises(UsageError, match=f"{name} does not fit.*{fit}"):
         trained(name, table=table())
+
+
+def test_a_pass_cut_into_turns_sees_every_row_once_in_as_many_epochs():
+    recipe = Recipe(epochs=4, turns=4, batch_size=32, patience=0)
+    _, card = trained(recipe=recipe)
+    assert len(card.training.history) == 4
+    assert sum(map(len, _turned(4))) == sum(map(len, _turned(1))) == card.training.train_rows
+
+
+def _turned(turns):
+    from auditkit.models.batches import Held, shuffled
+
+    part = Held(inputs=(torch.zeros(680, 1),), targets=torch.zeros(680))
+    chosen = shuffled(part, 32, np.random.default_rng(0))
+    return [rows for turn in range(turns) for rows in chosen[turn::turns]]
+
+
+def test_more_turns_than_batches_still_train():
+    _, card = trained(recipe=Recipe(epochs=3, turns=50, batch_size=512, patience=0))
+    assert all(math.isfinite(one.train_loss) for one in card.training.history)
+
+
+def test_few_rows_of_every_class_still_leave_one_to_judge_by():
+    table = images(18)
+    _, card = trained("cnn", Recipe(epochs=1, validation_fraction=0.05), table=table)
+    assert card.training.validation_rows == 1
+
+
+def test_a_language_model_must_be_able_to_write_its_texts_down():
+    from auditkit.data.encoders import Coding
+
+    chosen = replace(plan("decoder"), coding=Coding(units="pieces"))
+    with pytest.raises(UsageError, match="use bytes"):
+        train(chosen, speeches(), source=SOURCE, runtime=Runtime(device="cpu"))
