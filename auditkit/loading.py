@@ -10,7 +10,7 @@ from auditkit.data.inference import infer_schema, sensitive_columns
 from auditkit.data.schema import Schema, Task, require_column
 from auditkit.data.tables import Table, read_table, split
 from auditkit.errors import UsageError
-from auditkit.models.card import Card
+from auditkit.models.card import Card, DataSource
 from auditkit.models.predictions import PredictionsModel
 from auditkit.runtime import Runtime
 from auditkit.subject import Subject
@@ -95,7 +95,23 @@ def judge_beside(
         return None
     judge = CheckpointModel(checkpoint=load(place), runtime=runtime, name=place.absolute().name)
     judge.require_judge(card.encoder)
+    _require_same_rows(judge.checkpoint.card.data, card.data, judge.name)
     return judge
+
+
+def _require_same_rows(judge: DataSource, made: DataSource, name: str) -> None:
+    """Raise UsageError for a judge of other data, or one that learned from the test images."""
+    if judge.sha256 != made.sha256:
+        raise UsageError(
+            f"{name} was trained on {judge.name}, the generator on {made.name}: give a classifier "
+            "of the same data"
+        )
+    published = made.catalogue and catalogue.CATALOGUE[made.name].test_rows is not None
+    if judge.split_seed != made.split_seed and not published:
+        raise UsageError(
+            f"{name} was trained with --seed {judge.split_seed}, the generator with "
+            f"{made.split_seed}: it has learned from test images; train it with the same seed"
+        )
 
 
 def _rows_of(card: Card, config: AuditConfig) -> tuple[Table, Table | None]:

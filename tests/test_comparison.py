@@ -64,3 +64,19 @@ def test_generators_are_not_compared_without_a_judge(here, capsys, asked):
     assert "--judge" in err
     assert err.count("\n") == 1
     assert not list(here.iterdir())
+
+
+def test_a_judge_has_learned_from_the_same_rows_as_the_generator_and_no_others(here, capsys):
+    small = ["--epochs", "1", "--set", "width=4"]
+    assert cli.run(["train", "cnn", "--data", "digits", "--out", "same", *small]) == 0
+    assert (
+        cli.run(["train", "cnn", "--data", "digits", "--out", "other", "--seed", "1", *small]) == 0
+    )
+    assert cli.run(["train", "gan", "--data", "digits", "--out", "g", *small]) == 0
+    assert cli.run(["report", "g", "--judge", "same", "--out", "r"]) in (0, 1, 3)
+    report = json.loads(Path("r/report.json").read_text())
+    made = next(one for one in report["results"] if one["name"] == "generation")
+    assert made["findings"], "with a judge the images are judged"
+    capsys.readouterr()
+    assert cli.run(["report", "g", "--judge", "other", "--out", "r2"]) == 2
+    assert "has learned from test images" in capsys.readouterr().err
