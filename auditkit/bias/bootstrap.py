@@ -58,12 +58,12 @@ def tukey(sizes: tuple[int, ...], confidence: float) -> float:
     """
 
     def shortfall(z: float) -> float:
-        return float(np.prod([_range_within(z * np.sqrt(2), size) for size in sizes])) - confidence
+        return float(np.prod([range_within(z * np.sqrt(2), size) for size in sizes])) - confidence
 
     return float(brentq(shortfall, 0.0, 20.0, xtol=1e-9))
 
 
-def _range_within(width: float, size: int) -> float:
+def range_within(width: float, size: int) -> float:
     """Probability that the range of `size` standard normals is at most `width`."""
     x = np.linspace(-9.0, 9.0 + width, 2001)  # trapezoids converge geometrically here
     density = np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi)
