@@ -1,0 +1,136 @@
+"""Who got which score: positives and negatives of each group at each score, counted once.
+
+Everything said of scores by group (areas, curves, calibration, every threshold) is arithmetic on
+this table; at one threshold it is the table of `bias.groups`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from auditkit.bias.groups import CELLS, _binary, _columns, _membership, label
+from auditkit.errors import DataError, UsageError
+from auditkit.statistics.calibration import quantile_bins
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ScoreCounts:
+    """Rows by group, outcome and score.
+
+    scores (S,) float64 are the distinct scores, rising, or the least of each bin; positives and
+    negatives (G, S) int64 count the rows of each group that have them. groups are the names of
+    index, which is that of `group_counts`.
+    """
+
+    scores: Floats
+    index: pd.Index
+    positives: Ints
+    negatives: Ints
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Readable names of the groups, (G,)."""
+        return tuple(label(group) for group in self.index)
+
+    @property
+    def rows(self) -> Ints:
+        """Rows of each group, (G,)."""
+        return np.asarray(self.tp[:, 0] + self.fp[:, 0])
+
+    @cached_property
+    def tp(self) -> Ints:
+        """Positives at or above each score, (G, S + 1): the last column is nobody."""
+        return _at_or_above(self.positives)
+
+    @cached_property
+    def fp(self) -> Ints:
+        """Negatives at or above each score, (G, S + 1)."""
+        return _at_or_above(self.negatives)
+
+    def at(self, threshold: float) -> pd.DataFrame:
+        """The counts tp, fp, fn, tn by group if a score >= threshold is a positive decision.
+
+        Equal to `group_counts` of these decisions. Of binned scores this holds where the
+        threshold is one of `scores`; else the bin it falls into counts as below. Raises
+        UsageError for a threshold of NaN.
+        """
+        if np.isnan(threshold):
+            raise UsageError("the threshold is NaN; give a number")
+        place = int(np.searchsorted(self.scores, threshold, side="left"))
+        tp, fp = self.tp[:, place], self.fp[:, place]
+        table = np.stack([tp, fp, self.tp[:, 0] - tp, self.fp[:, 0] - fp], axis=1)
+        return pd.DataFrame(table, index=self.index, columns=list(CELLS))
+
+    def only(self, places: Sequence[int] | NDArray[Any]) -> Self:
+        """The groups at these places alone, in this order."""
+        chosen = np.asarray(places, dtype=np.int64)
+        return replace(
+            self,
+            index=self.index[chosen],
+            positives=self.positives[chosen],
+            negatives=self.negatives[chosen],
+        )
+
+
+def score_counts(
+    y_true: Any, score: Any, sensitive: Any, *, bins: int | None = None
+) -> ScoreCounts:
+    """Positives and negatives of each group at each distinct score, or in `bins` bins.
+
+    y_true holds 0/1 or booleans, score finite numbers, sensitive whatever `group_counts` takes.
+    Bins hold about equally many rows each, rows of equal score always together; every threshold
+    at a bin's edge is exact. Raises DataError as `group_counts` does, and for scores that are
+    NaN or infinite; UsageError for fewer than one bin.
+    """
+    if bins is not None and bins < 1:
+        raise UsageError(f"bins is {bins}; give at least 1, or None for each score by itself")
+    truth, scores, columns = _binary(y_true, "y_true"), finite(score), _columns(sensitive)
+    lengths = {"y_true": len(truth), "score": len(scores)}
+    lengths |= {name: len(column) for name, column in columns.items()}
+    if len(set(lengths.values())) > 1:
+        seen = ", ".join(f"{name} {length}" for name, length in lengths.items())
+        raise DataError(f"columns of different lengths ({seen}); give one value a row to each")
+    if not len(truth):
+        raise DataError("no rows to count; give at least one")
+    codes, index = _membership(columns)
+    values, place = np.unique(scores, return_inverse=True)
+    if bins is not None and bins < len(values):
+        place = quantile_bins(scores, bins)
+        values = np.full(place.max() + 1, np.inf)
+        np.minimum.at(values, place, scores)
+    shape = (len(index), 2, len(values))
+    cell = (codes * 2 + truth) * len(values) + place
+    table = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape).astype(np.int64)
+    return ScoreCounts(scores=values, index=index, positives=table[:, 1], negatives=table[:, 0])
+
+
+def finite(score: Any) -> Floats:
+    """Scores as float64 (n,). Raises DataError for text, and where any is NaN or infinite."""
+    try:
+        scores = np.asarray(score, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"score holds what is no number ({error}); give one number a row") from None
+    if scores.ndim != 1:
+        raise DataError(f"score has shape {scores.shape}; give one number a row")
+    wrong = int((~np.isfinite(scores)).sum())
+    if wrong:
+        raise DataError(
+            f"score is missing or infinite in {wrong} of {len(scores)} rows; leave those rows out "
+            "or mend the model that gave them"
+        )
+    return scores
+
+
+def _at_or_above(counts: Ints) -> Ints:
+    """Sums from each place to the end, and a last one of nothing: (G, S) -> (G, S + 1)."""
+    total = np.zeros((len(counts), counts.shape[1] + 1), dtype=np.int64)
+    total[:, :-1] = np.cumsum(counts[:, ::-1], axis=1)[:, ::-1]
+    return total
