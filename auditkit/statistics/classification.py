@@ -14,7 +14,7 @@ from scipy.stats import entropy, rankdata, t
 
 from auditkit.errors import DataError
 from auditkit.statistics.estimate import Estimate, undefined
-from auditkit.statistics.intervals import rate_interval, z_of
+from auditkit.statistics.intervals import rate_interval, score_limits, z_of
 
 Floats = NDArray[np.float64]
 
@@ -59,7 +59,7 @@ def auc(y: ArrayLike, score: ArrayLike, *, confidence: float = 0.95) -> Estimate
     placed = _placements(truth, probabilities(score, truth))
     if placed is None:
         return undefined(ONE_CLASS, n=len(truth), method="DeLong, logit")
-    low, high, method = _auc_limits(placed, confidence)
+    low, high, method = auc_limits(placed, z_of(confidence))
     return Estimate(
         value=placed.auc, low=low, high=high, n=len(truth), method=method, confidence=confidence
     )
@@ -212,7 +212,7 @@ def _placements(y: Floats, score: Floats) -> Placements | None:
     return Placements(auc=float(above.mean()), positives=above, negatives=below)
 
 
-def _variance(placed: Placements) -> float:
+def auc_variance(placed: Placements) -> float:
     """DeLong's variance of an AUC; 0 where a class of one row gives none."""
     m, k = len(placed.positives), len(placed.negatives)
     if min(m, k) < 2:
@@ -220,16 +220,19 @@ def _variance(placed: Placements) -> float:
     return float(placed.positives.var(ddof=1) / m + placed.negatives.var(ddof=1) / k)
 
 
-def _auc_limits(placed: Placements, confidence: float) -> tuple[float, float, str]:
-    """Limits and their method: DeLong's where each class has rows enough for its variance."""
-    value, variance, z = placed.auc, _variance(placed), z_of(confidence)
+def auc_limits(placed: Placements, z: float) -> tuple[float, float, str]:
+    """Limits of `auc` at the critical value z, and their method.
+
+    DeLong's where each class has rows enough for its variance.
+    """
+    value, variance = placed.auc, auc_variance(placed)
     smaller = min(len(placed.positives), len(placed.negatives))
     if variance > 0 and 0 < value < 1:
         half = z * math.sqrt(variance) / (value * (1 - value))
         centre = math.log(value / (1 - value))
         low, high = float(expit(centre - half)), float(expit(centre + half))
     else:
-        low, high = map(float, rate_interval(value * smaller, smaller, confidence=confidence))
+        low, high = map(float, score_limits(value * smaller, smaller, z))
     if smaller >= ENOUGH:
         return low, high, "DeLong, logit"
     score_low, score_high = _score_limits(placed, z)
@@ -258,8 +261,9 @@ def _paired_limits(first: Placements, second: Placements, confidence: float) -> 
         first.negatives, second.negatives
     ):
         return 0.0, 0.0  # the two rank every pair alike
-    low_1, high_1, _ = _auc_limits(first, confidence)
-    low_2, high_2, _ = _auc_limits(second, confidence)
+    z = z_of(confidence)
+    low_1, high_1, _ = auc_limits(first, z)
+    low_2, high_2, _ = auc_limits(second, z)
     alike = _correlation(first, second)
     difference = first.auc - second.auc
     below = _combined(first.auc - low_1, high_2 - second.auc, alike)
@@ -273,7 +277,7 @@ def _combined(one: float, other: float, alike: float) -> float:
 
 def _correlation(first: Placements, second: Placements) -> float:
     """DeLong's correlation of two AUCs on the same rows; 0 where it is not to be had."""
-    product = _variance(first) * _variance(second)
+    product = auc_variance(first) * auc_variance(second)
     if product <= 0:
         return 0.0
     m, k = len(first.positives), len(first.negatives)
