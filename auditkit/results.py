@@ -66,7 +66,8 @@ class Finding:
     unless method says otherwise; null is what chance alone gives on average, NaN where that is not
     meaningful; n counts rows. reason says why value is NaN. rows_needed is how many rows would
     settle an undecided finding if the value measured were the true one; None where not asked
-    or not reachable.
+    or not reachable. p_value is the chance, were the truth exactly at the limit, of evidence this
+    far beyond it; NaN where there is no limit.
     """
 
     message: str
@@ -84,6 +85,7 @@ class Finding:
     remedy: str = ""
     reason: str = ""
     rows_needed: int | None = None
+    p_value: float = math.nan
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

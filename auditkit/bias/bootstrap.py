@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -42,9 +42,21 @@ def critical_value(
     0 or 1, as the draws then hardly vary, and there the second holds. docs/methods.md has the
     simulation that asked for both.
     """
-    largest = np.max([max_t(contest, drawn, comparison) for contest in contests], axis=0)
-    measured = float(np.quantile(largest, confidence, method="higher"))
-    return max(measured, tukey(tuple(len(contest.n) for contest in contests), confidence))
+    sizes = tuple(len(contest.n) for contest in contests)
+    return holding(largest_deviation(contests, drawn, comparison), sizes, confidence)
+
+
+def largest_deviation(
+    contests: Sequence[Contest], drawn: NDArray[np.int64], comparison: Comparison
+) -> Floats:
+    """Largest studentised deviation over all pairs of all contests, by draw: (draws,)."""
+    return cast(Floats, np.max([max_t(contest, drawn, comparison) for contest in contests], axis=0))
+
+
+def holding(maxima: Floats, sizes: tuple[int, ...], confidence: float) -> float:
+    """The larger of the draws' own quantile and Tukey's value for families of these sizes."""
+    measured = float(np.quantile(maxima, confidence, method="higher"))
+    return max(measured, tukey(sizes, confidence))
 
 
 @lru_cache(maxsize=256)
@@ -61,6 +73,17 @@ def tukey(sizes: tuple[int, ...], confidence: float) -> float:
         return float(np.prod([range_within(z * np.sqrt(2), size) for size in sizes])) - confidence
 
     return float(brentq(shortfall, 0.0, 20.0, xtol=1e-9))
+
+
+def pairs_beyond(z: float, sizes: tuple[int, ...]) -> float:
+    """The chance that a pair within any of the families differs by more than z standard errors.
+
+    `tukey` turned round. Far out, where 1 minus a probability loses its digits, the sum over all
+    pairs, which is hardly larger there.
+    """
+    within = float(np.prod([range_within(z * np.sqrt(2), size) for size in sizes]))
+    several = sum(size * (size - 1) for size in sizes) * float(ndtr(-z))
+    return min(several, 1.0) if within > 1 - 1e-6 else min(1 - within, 1.0)
 
 
 def range_within(width: float, size: int) -> float:

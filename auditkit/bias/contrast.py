@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from auditkit.bias.bootstrap import range_within, tukey
+from auditkit.bias.bootstrap import pairs_beyond, tukey
 from auditkit.bias.null import TIE, UNDEFINED, Null
 from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.intervals import Bounds, difference_of, z_of
@@ -23,7 +23,8 @@ Floats = NDArray[np.float64]
 Limits = Callable[[float], Bounds]
 
 METHOD = "intervals of all pairs at once (max-T)"
-WIDEST = 40.0  # standard errors beyond which no evidence is told apart
+WIDEST = 30.0  # standard errors beyond which no evidence is told apart
+TELLING = 0.98  # the quantile up to which the draws themselves are trusted
 NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
@@ -166,12 +167,19 @@ def null_of(permuted: Floats | None, observed: float) -> Null:
 def exceedance(z: float, maxima: ArrayLike, sizes: Sequence[int]) -> float:
     """The chance that some pair's deviation exceeds z standard errors, in any family of groups.
 
-    The larger of the share of the draws (one is added, so that it is never 0) and Tukey's.
+    The larger of Tukey's and the share of the draws. Where too few draws go as far, these are
+    followed by Tukey's law, stretched so that it leaves as many draws beyond the last that tell:
+    a thousand draws alone could not tell 1 in 1,000 from 1 in 1,000,000.
     """
-    largest = np.asarray(maxima, float)
-    normal = 1 - float(np.prod([range_within(z * math.sqrt(2), size) for size in sizes]))
-    seen = (1 + float(np.sum(largest >= z))) / (len(largest) + 1) if len(largest) else 0.0
-    return min(max(normal, seen), 1.0)
+    largest, families = np.sort(np.asarray(maxima, float)), tuple(sizes)
+    normal = pairs_beyond(z, families)
+    if not len(largest):
+        return normal
+    level = min(TELLING, 1 - 1 / len(largest))
+    last = float(np.quantile(largest, level, method="higher"))
+    if z <= last:
+        return max(normal, float(np.mean(largest >= z)))
+    return max(normal, pairs_beyond(z / max(last / tukey(families, level), 1.0), families))
 
 
 def _maxima(measured: Measured) -> Floats:

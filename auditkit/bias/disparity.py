@@ -8,9 +8,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from auditkit.bias.adverse_impact import FourFifths, four_fifths
-from auditkit.bias.bootstrap import critical_value, draw
+from auditkit.bias.bootstrap import draw, holding, largest_deviation
+from auditkit.bias.contrast import WIDEST, exceedance
 from auditkit.bias.groups import RATES, cells, label
 from auditkit.bias.null import UNDEFINED, Null, permutation_null
 from auditkit.bias.pairs import PAIR_COLUMNS, Comparison, Contest, Pairs, compare, extreme, frame_of
@@ -51,7 +54,8 @@ class Disparity:
     value; null is what permuted labels give. pairs has a line for every two groups, the one
     with the higher rate first: value is first - second or second / first, low and high its
     interval, all of them holding at once. left_out maps a group to why it was not compared.
-    critical is the multiple of a standard error in force.
+    critical is the multiple of a standard error in force; contests and maxima, the largest
+    deviation of each draw, are what it was taken from.
     """
 
     name: str
@@ -65,6 +69,30 @@ class Disparity:
     left_out: Mapping[str, str]
     critical: float
     min_group_size: int
+    contests: Sequence[Contest]
+    maxima: NDArray[np.float64]  # (draws,)
+
+    def beyond(self, limit: float) -> float:
+        """The chance, were the truth exactly at the limit, of evidence this far beyond it.
+
+        The smallest 1 - confidence at which the interval excludes the limit on the failing side:
+        above it for a difference, below it for a ratio. 1 where the value is within the limit,
+        NaN where it is undefined.
+        """
+        if not self.estimate.defined:
+            return math.nan
+
+        def excess(z: float) -> float:
+            pairs = [compare(contest, self.comparison, z) for contest in self.contests]
+            worst = _worst(pairs, self.comparison)
+            return worst.low - limit if self.comparison == "difference" else limit - worst.high
+
+        if excess(0.0) <= 0:
+            return 1.0
+        # From the critical value outwards or inwards, so that p and verdict never disagree.
+        near, far = (self.critical, WIDEST) if excess(self.critical) > 0 else (0.0, self.critical)
+        z = far if excess(far) > 0 else float(brentq(excess, near, far, xtol=1e-6))
+        return exceedance(z, self.maxima, [len(one.n) for one in self.contests])
 
     def surest(self) -> tuple[str, str, float]:
         """The pair whose difference is proven widest: higher group, lower group, lower limit.
@@ -114,9 +142,10 @@ def disparity(
     reason = _why_undefined(contests, comparison)
     if reason:
         return replace(found, estimate=undefined(reason, method=METHOD))
-    drawn = draw(counts, draws, rng)
-    critical = critical_value(contests, drawn, comparison=comparison, confidence=confidence)
-    found = replace(found, critical=critical, **_worst_pair(contests, found, critical, confidence))
+    maxima = largest_deviation(contests, draw(counts, draws, rng), comparison)
+    critical = holding(maxima, tuple(len(one.n) for one in contests), confidence)
+    found = replace(found, critical=critical, contests=contests, maxima=maxima)
+    found = replace(found, **_worst_pair(contests, found, critical, confidence))
     observed = found.estimate.value
     null = permutation_null(contests, observed, comparison=comparison, draws=draws, rng=rng)
     return replace(found, null=null)
@@ -257,4 +286,6 @@ def _nothing(
         left_out=left_out,
         critical=math.nan,
         min_group_size=min_group_size,
+        contests=(),
+        maxima=np.empty(0),
     )

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from auditkit.registry import Registry
 from auditkit.results import NOTHING, Finding, Level, Section, Status, Topic, Unit
-from auditkit.statistics.estimate import Estimate
+from auditkit.statistics.estimate import Estimate, chance_beyond
 from auditkit.subject import Subject
 
 
@@ -60,10 +60,12 @@ def finding(
     where: Mapping[str, str] = NOTHING,
     remedy: str = "",
     rows_needed: Callable[[], int | None] = lambda: None,
+    p_value: float | None = None,
 ) -> Finding:
     """The finding for an estimate. rows_needed is asked only where the rows do not tell.
 
-    An undefined estimate says its reason in place of the message.
+    An undefined estimate says its reason in place of the message. p_value, of evidence this far
+    beyond the limit, is read from the interval where it is not given.
     """
     status = status if estimate.defined else Status.NOT_APPLICABLE
     known = not (math.isnan(estimate.low) or math.isnan(estimate.high))
@@ -84,6 +86,7 @@ def finding(
         remedy=remedy if judged else "",
         reason=estimate.reason,
         rows_needed=rows_needed() if status is Status.INSUFFICIENT else None,
+        p_value=_p_of(estimate, limit, status) if p_value is None else p_value,
     )
 
 
@@ -106,6 +109,13 @@ def words(name: str) -> str:
 def points(value: float) -> str:
     """A difference of two shares: 0.1812 is "18.1 points"."""
     return "undefined" if math.isnan(value) else f"{100 * value:.1f} points"
+
+
+def _p_of(estimate: Estimate, limit: float | None, status: Status) -> float:
+    """1 for what passed; where the rows do not tell, harm is taken to lie on the value's side."""
+    if limit is None:
+        return math.nan
+    return 1.0 if status is Status.PASSED else chance_beyond(estimate, limit)
 
 
 def _judged(estimate: Estimate, limit: float | None, *, above: Status, below: Status) -> Status:

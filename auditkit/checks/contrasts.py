@@ -1,6 +1,7 @@
 """A gap between groups, of whatever quantity, as a finding and as a picture."""
 
 from collections.abc import Callable, Mapping
+from math import nan
 
 from auditkit.bias.contrast import Contrast
 from auditkit.checks.base import GROUP, at_most, finding, percent, points
@@ -53,6 +54,7 @@ def gap_finding(
         where=found,
         remedy=remedy,
         rows_needed=lambda: settled_at(gap.estimate, limit),
+        p_value=nan if limit is None else gap.beyond(limit),
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from math import nan
 from typing import ClassVar
 
 import pandas as pd
@@ -83,6 +84,7 @@ class GroupGap:
             where=_where(gap, column),
             remedy=self.remedy,
             rows_needed=lambda: rows_needed(counts, gap, limit if limit is not None else 0.0),
+            p_value=nan if limit is None else gap.beyond(limit),
         )
         yield finding(
             f"By {column}, the {words(ratio.rate)} of {ratio.lowest} is "
@@ -220,6 +222,7 @@ class FourFifthsRule:
                 remedy="Have the selection reviewed for adverse impact: show that its purpose "
                 "needs it, or find one as good that selects less unequally.",
                 rows_needed=partial(rows_needed, counts, ratio, self.min_ratio),
+                p_value=ratio.beyond(self.min_ratio),
             )
 
 

@@ -4,8 +4,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr
 
-from auditkit.statistics.intervals import difference_of
+from auditkit.statistics.intervals import difference_of, z_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +47,24 @@ def settled_at(estimate: Estimate, limit: float | None) -> int | None:
     end = estimate.low if estimate.value > limit else estimate.high
     reach = abs(end - estimate.value) / abs(limit - estimate.value)
     return math.ceil(estimate.n * reach**2) if math.isfinite(reach) else None
+
+
+def chance_beyond(estimate: Estimate, limit: float) -> float:
+    """The chance, were the truth the limit, of an estimate this far from it on either side.
+
+    The interval is inverted: its end on the limit's side is taken to lie z standard errors from
+    the value. At the limit it is 1, where the interval just excludes it 1 - confidence. NaN
+    without a value or an interval.
+    """
+    end = estimate.low if estimate.value > limit else estimate.high
+    if not estimate.defined or math.isnan(end) or math.isnan(limit):
+        return math.nan
+    if estimate.value == limit or math.isinf(end):
+        return 1.0
+    reach = abs(end - estimate.value)
+    if reach == 0:
+        return 0.0
+    return float(2 * ndtr(-z_of(estimate.confidence) * abs(estimate.value - limit) / reach))
 
 
 def independent_difference(first: Estimate, second: Estimate) -> Estimate:

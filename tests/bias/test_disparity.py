@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import norm
 
 from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, rows_needed
 from auditkit.bias.groups import CELLS, RATES
@@ -229,3 +230,40 @@ def test_a_confidence_in_percent_and_no_draws_are_refused() -> None:
         measure(COUNTS, confidence=95)
     with pytest.raises(UsageError, match="draws is 0"):
         measure(COUNTS, draws=0)
+
+
+@pytest.mark.parametrize("comparison", ["difference", "ratio"])
+def test_the_chance_is_below_one_in_twenty_exactly_where_the_interval_excludes_the_limit(
+    comparison,
+) -> None:
+    rng = np.random.default_rng(8)
+    seen = set()
+    for _ in range(40):
+        sizes = rng.integers(20, 400, rng.integers(2, 7))
+        counts = chosen(*((int(rng.binomial(n, rng.uniform(0.1, 0.9))), int(n)) for n in sizes))
+        found = measure(counts, comparison=comparison, draws=200)
+        for limit in (0.05, 0.2, 0.8):
+            beyond = (
+                found.estimate.low > limit
+                if comparison == "difference"
+                else found.estimate.high < limit
+            )
+            assert (found.beyond(limit) < 0.05) == beyond
+            seen.add(beyond)
+    assert seen == {True, False}
+
+
+def test_of_two_large_groups_the_chance_is_that_of_the_normal_law() -> None:
+    # .50 and .30 of 10,000 each: standard error .00678, three of them beyond .1797.
+    found = measure(chosen((5000, 10_000), (3000, 10_000)))
+    assert found.beyond(0.2 - 3 * 0.006782) == pytest.approx(2 * norm.sf(3), rel=0.08)
+    assert found.beyond(0.25) == 1.0
+
+
+def test_far_beyond_the_limit_the_chance_is_smaller_than_the_draws_could_tell() -> None:
+    found = measure(chosen((900, 1000), (100, 1000)), draws=200)
+    assert 0 < found.beyond(0.1) < 1e-12
+
+
+def test_an_undefined_disparity_has_no_chance_either() -> None:
+    assert math.isnan(measure(chosen((0, 0), (1, 2))).beyond(0.1))

@@ -93,3 +93,19 @@ def test_numbers_are_said_as_people_say_them():
     assert percent(0.18123) == "18.1 %"
     assert points(0.18123) == "18.1 points"
     assert percent(math.nan) == "undefined"
+
+
+def judged(estimate: Estimate, limit: float | None, **options) -> float:
+    status = at_most(estimate, limit)
+    return finding("m", estimate, metric="gap", status=status, limit=limit, **options).p_value
+
+
+def test_a_finding_against_a_limit_says_how_likely_such_evidence_is_at_the_limit():
+    assert judged(between(0.11, 0.2), 0.1) < 0.05
+    assert judged(between(0.05, 0.17), 0.1) > 0.05
+    assert judged(between(0.0, 0.09), 0.1) == 1.0
+    assert judged(between(0.11, 0.2), 0.1, p_value=0.003) == 0.003
+
+
+def test_without_a_limit_there_is_no_such_chance():
+    assert math.isnan(judged(between(0.1, 0.2), None))
