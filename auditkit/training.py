@@ -122,7 +122,7 @@ def plan_of(
         part: built(kind, f"--set of {architecture}", {**before[part], **own[part]})
         for part, kind in kinds.items()
     }
-    return Plan(architecture=architecture, **made)
+    return Plan(architecture=architecture, metric=chosen.metric, **made)
 
 
 def compared_plans(
@@ -282,13 +282,13 @@ def _comparison(
             scored = judged.scores(folder)
             if not scored:
                 return None
-            metric, first = next(iter(scored.items()))
-            low, high = first.interval or (math.nan, math.nan)
+            metric, counted = _counted(plan, scored)
+            low, high = counted.interval or (math.nan, math.nan)
             kept = card.training.history[card.training.best_epoch - 1]
             found.append(
                 Variant(
                     value=value,
-                    score=first.value,
+                    score=counted.value,
                     low=low,
                     high=high,
                     dead_units=kept.dead_units,
@@ -327,13 +327,12 @@ def _curve(
             found = judged.scores(folder)
             if not found:
                 return None
-            name, first = next(iter(found.items()))
-            low, high = first.interval or (math.nan, math.nan)
-            rows = card.training.train_rows + card.training.validation_rows
+            name, counted = _counted(plan, found)
+            low, high = counted.interval or (math.nan, math.nan)
             points.append(
                 CurvePoint(
-                    rows=rows,
-                    score=first.value,
+                    rows=card.training.train_rows,
+                    score=counted.value,
                     low=low,
                     high=high,
                     seconds=card.training.seconds,
@@ -343,6 +342,12 @@ def _curve(
         return None
     kind = SCORES[name]
     return LearningCurve(metric=name, higher=kind.higher, ideal=kind.ideal, points=tuple(points))
+
+
+def _counted(plan: Plan, found: Mapping[str, Finding]) -> tuple[str, Finding]:
+    """The score that counts, and its name: the preset's, or the first there is."""
+    name = plan.metric if plan.metric in found else next(iter(found))
+    return name, found[name]
 
 
 def _part(fitting: Table, share: float, runtime: Runtime) -> Table:

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
 from auditkit.checks.base import CHECKS, at_most, exactly, finding
@@ -96,7 +95,7 @@ class DataHunger:
     def _findings(self, curve: LearningCurve, law: PowerLaw) -> Iterator[Finding]:
         yield finding(
             f"The error falls with the rows as a power of -{law.exponent.value:.2f}: ten times "
-            f"the rows leave {10**-law.exponent.value:.2f} of what is above "
+            f"the rows leave {law.left(TIMES):.2f} of what is above "
             f"{law.floor.value:.3f}.",
             law.exponent,
             metric="exponent of the learning curve",
@@ -140,8 +139,8 @@ def _picture(curve: LearningCurve, law: PowerLaw | None) -> Section:
         )
     ]
     if law is not None:
-        rows = np.geomspace(points[0].rows, points[-1].rows * TIMES, 40)
-        frame = pd.DataFrame({"training rows": rows, "error": law.at(rows)})
+        rows, errors = law.course(points[0].rows, points[-1].rows * TIMES)
+        frame = pd.DataFrame({"training rows": rows, "error": errors})
         views.append(
             Lines(
                 title="The error that the law gives",
@@ -199,5 +198,5 @@ def _operations(training: Training) -> Finding:
 
 
 def _powers(number: float) -> str:
-    power = math.floor(math.log10(number)) if number > 0 else 0
-    return f"{number / 10**power:.1f} x 10^{power}"
+    digits, power = f"{number:.1e}".split("e")
+    return f"{digits} x 10^{int(power)}"

@@ -20,7 +20,8 @@ from auditkit.statistics.estimate import Estimate, settled_at, undefined
 from auditkit.statistics.memorisation import Memorisation, memorisation
 from auditkit.subject import Subject
 
-MOST = 5000  # images of each kind that are compared
+MOST_REAL = 10_000  # real images: twice the made ones, since their floor takes two halves
+MOST_MADE = 5000
 MOST_TRAINING = 60_000  # a copy of an image that is left out would not be found
 FEWEST = 20
 NEIGHBOURS = 5
@@ -146,7 +147,7 @@ class Generation:
 
 
 def _seen(subject: Subject, made: Images) -> Seen:
-    """The judge's view of the real and made images, 5,000 of each at most."""
+    """The judge's view of the 10,000 real and 5,000 made images at most."""
     judge = subject.judge
     if judge is None:
         raise NotApplicable(
@@ -158,8 +159,8 @@ def _seen(subject: Subject, made: Images) -> Seen:
             f"{len(made.pixels)} made and {len(subject.frame)} real images are too few to "
             f"compare; {FEWEST} of each are needed"
         )
-    real, probabilities = judge.look(_pixels(subject, subject.frame, MOST))
-    features, of_made = judge.look(made.pixels[:MOST])
+    real, probabilities = judge.look(_pixels(subject, subject.frame, MOST_REAL))
+    features, of_made = judge.look(made.pixels[:MOST_MADE])
     return Seen(
         judge=judge,
         real=real,

@@ -35,7 +35,7 @@ class Overfitting:
         seen, fresh = accuracy(subject.train_right), accuracy(subject.right)
         gap = independent_difference(seen, fresh)
         return self._judged(
-            f"The model is right for {percent(seen.value)} of the rows it was trained with and "
+            f"The model is right for {percent(seen.value)} of the rows it was made with and "
             f"for {percent(fresh.value)} of the audited ones: a gap of {points(gap.value)}.",
             gap,
         )
@@ -50,7 +50,7 @@ class Overfitting:
         seen, fresh = mean_absolute_error(*trained), mean_absolute_error(*audited)
         gap = overfitting_gap(trained, audited)
         return self._judged(
-            f"The model is off by {seen.value:.4g} on average on the rows it was trained with and "
+            f"The model is off by {seen.value:.4g} on average on the rows it was made with and "
             f"by {fresh.value:.4g} on the audited ones: a gap of {points(gap.value)} of the error "
             "of always giving the mean.",
             gap,

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from auditkit.models.base import fed
@@ -30,7 +31,11 @@ def operations_of(model: nn.Module, objective: Objective, batch: Batch) -> float
         return math.nan
     trial = copy.deepcopy(model)
     devices = [batch.targets.device] if batch.targets.is_cuda else []
-    with torch.random.fork_rng(devices=devices), FlopCounterMode(display=False) as counter:
+    with (
+        torch.random.fork_rng(devices=devices),
+        sdpa_kernel(SDPBackend.MATH),  # the counter does not see into a CPU's fused attention
+        FlopCounterMode(display=False) as counter,
+    ):
         players = objective.players(trial)
         for player in players:
             with player.alone(players):

@@ -13,6 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
@@ -95,9 +96,13 @@ def load(folder: Path | str) -> Checkpoint:
             f"{folder / WEIGHTS} is not the file that its card describes (checksum differs): "
             "copy the checkpoint again or train it anew"
         )
-    model = _built(card)
     try:
-        model.load_state_dict(load_tensors(weights))
+        tensors = load_tensors(weights)
+        # A stranger's card may ask for terabytes: what it asks for is compared before it is made.
+        with torch.device("meta"):
+            _built(card).load_state_dict({name: one.to("meta") for name, one in tensors.items()})
+        model = _built(card)
+        model.load_state_dict(tensors)
     except (SafetensorError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"the weights in {folder} do not fit the card: {reason}") from error

@@ -159,14 +159,14 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
     **{
         (cell, "clothing-reviews"): {
             QUICK: Preset(
-                recipe=REVIEWER,
+                recipe=recipe,
                 coding=REVIEWS,
                 metric="AUC",
                 expected=0.945,
                 seconds=180,
             ),
             FULL: Preset(
-                recipe=REVIEWER,
+                recipe=recipe,
                 coding=REVIEWS,
                 # As the quick ones were measured: in half precision neither was tried on a GPU.
                 engine=Engine(precision="float32"),
@@ -176,7 +176,11 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
                 seconds=300,
             ),
         }
-        for cell in ("lstm", "gru")
+        for cell, recipe in (
+            # In the gru's batches it reached an AUC of .942 in more time, in these .950.
+            ("lstm", replace(REVIEWER, batch_size=128, learning_rate=4e-3)),
+            ("gru", REVIEWER),
+        )
     },
     ("encoder", "clothing-reviews"): {
         QUICK: Preset(

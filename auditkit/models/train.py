@@ -33,13 +33,17 @@ Trained = tuple[nn.Module, Card]
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """Everything that is chosen for a training but its rows."""
+    """Everything that is chosen for a training but its rows; metric names the score that counts.
+
+    Without a metric it is the first of the task's scores.
+    """
 
     architecture: str
     options: Any
     recipe: Recipe
     coding: Coding
     engine: Engine
+    metric: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON: the choices that must be the same to resume a training."""

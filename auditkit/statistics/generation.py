@@ -106,11 +106,6 @@ def beside_floor(
     return BesideFloor(distance=distance, floor=floor, ratio=ratio)
 
 
-def frechet_floor(real: ArrayLike, rng: np.random.Generator, *, halves: int = 20) -> Estimate:
-    """The Frechet distance between two halves of real images: what no generator can undercut."""
-    return beside_floor(real, real, rng, halves=halves).floor
-
-
 def kernel_distance(
     a: ArrayLike, b: ArrayLike, rng: np.random.Generator, *, subsets: int = 50, size: int = 1000
 ) -> Estimate:

@@ -33,6 +33,15 @@ class PowerLaw:
         """The error that the law gives for so many rows."""
         return _law(np.array([math.log(self.scale), self.exponent.value, self.floor.value]), rows)
 
+    def left(self, times: float) -> float:
+        """The share of what the error is above its floor that remains at `times` the rows."""
+        return float(times**-self.exponent.value)
+
+    def course(self, rows: float, most: float, points: int = 40) -> tuple[Floats, Floats]:
+        """Numbers of rows between two, evenly spaced in their logarithm, and the error at each."""
+        spaced = np.geomspace(rows, most, points)
+        return spaced, self.at(spaced)
+
     def gain(self, rows: float, times: float, *, confidence: float = 0.95) -> Estimate:
         """How much lower the error is at `times` the rows, by the law.
 

@@ -94,10 +94,13 @@ def test_the_section_shows_every_class_and_what_real_images_have():
     )
 
 
-def test_at_most_five_thousand_real_images_are_looked_at(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("auditkit.checks.generation.MOST", 300)
+def test_twice_as_many_real_images_as_made_ones_are_looked_at(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("auditkit.checks.generation.MOST_REAL", 600)
+    monkeypatch.setattr("auditkit.checks.generation.MOST_MADE", 300)
     findings = found(generator(quadrants(1000, seed=2)))
-    assert findings["precision"].n == findings["recall"].n == 300
+    assert (findings["precision"].n, findings["recall"].n) == (300, 600)
+    # Made images against one half of the real ones, and these against the other half.
+    assert findings["Fréchet distance over its floor"].n == 300
 
 
 def test_it_is_the_same_every_time():

@@ -30,6 +30,20 @@ def test_operations_of_linear_layers_by_hand():
     assert operations_of(Flat(), OBJECTIVE, ROWS) == (2 + 2) * 12 + (2 + 2 + 2) * 4
 
 
+class Attending(nn.Module):
+    """Attention of three steps of width 4 to themselves, without projections."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        steps = x[:, None, :, None].expand(-1, 1, -1, 4)  # (B, heads, T, d)
+        return nn.functional.scaled_dot_product_attention(steps, steps, steps).mean(dim=(1, 2, 3))
+
+
+def test_attention_on_a_cpu_is_counted():
+    # Two products of 3 x 3 x 4 forward, a multiplication and an addition each, twice that back.
+    rows = Batch(inputs=(torch.ones(6, 3, requires_grad=True),), targets=torch.zeros(6))
+    assert operations_of(Attending(), OBJECTIVE, rows) == 3 * 2 * 2 * (3 * 3 * 4)
+
+
 def test_counting_leaves_network_and_generators_as_they_were():
     model = Flat()
     before = [one.clone() for one in model.parameters()]

@@ -1,5 +1,6 @@
 import json
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -72,6 +73,14 @@ def test_a_resealed_card_with_a_strange_architecture_is_refused(folder):
     (folder / CARD).write_text(json.dumps(raw))
     with pytest.raises(ModelError, match="do not fit"):
         files.load(folder)
+
+
+def test_a_card_that_asks_for_far_more_than_its_weights_is_refused_without_making_them(folder):
+    resealed(folder, options__width=65_536, options__depth=64)  # a terabyte
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes
+    with pytest.raises(ModelError, match="do not fit"):
+        files.load(folder)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < before + 500_000
 
 
 def resealed(folder: Path, **changes: object) -> None:

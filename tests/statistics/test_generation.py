@@ -11,7 +11,6 @@ from auditkit.statistics.generation import (
     effective_classes,
     expected_coverage,
     frechet_distance,
-    frechet_floor,
     frechet_of_moments,
     kernel_distance,
     largest_share,
@@ -93,12 +92,6 @@ def test_features_that_never_change_have_no_ratio():
     assert found.floor.value == pytest.approx(0, abs=1e-12)
     assert not found.ratio.defined
     assert "same features" in found.ratio.reason
-
-
-def test_the_floor_alone_is_the_same():
-    real = normal(300)
-    alone = frechet_floor(real, np.random.default_rng(3))
-    assert alone == beside_floor(real, normal(300, seed=1), np.random.default_rng(3)).floor
 
 
 def test_the_kernel_distance_of_one_law_is_about_nothing():
