@@ -23,7 +23,7 @@ Floats = NDArray[np.float64]
 Limits = Callable[[float], Bounds]
 
 METHOD = "intervals of all pairs at once (max-T)"
-WIDEST = 30.0  # standard errors beyond which no evidence is told apart
+WIDEST = 20.0  # standard errors: a chance of 1e-88, and quantiles that can still be computed
 TELLING = 0.98  # the quantile up to which the draws themselves are trusted
 NOBODY: Mapping[str, str] = MappingProxyType({})
 
