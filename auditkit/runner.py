@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from auditkit.checks.base import CHECKS, Check, settings
+from auditkit.checks.multiplicity import corrected
 from auditkit.config import AuditConfig, built
 from auditkit.data.schema import Task
 from auditkit.errors import AuditkitError, ConfigError, NotApplicable
@@ -30,10 +31,6 @@ UNMEASURED = (
     (
         "Subgroups nobody named",
         "Only sensitive columns that are named, and their intersections, are looked at.",
-    ),
-    (
-        "Multiplicity across findings",
-        "Each verdict holds at 95 % by itself; among many findings, a few may be wrong by chance.",
     ),
     (
         "Robustness to noise, drift and attack",
@@ -70,8 +67,8 @@ def run_checks(subject: Subject, config: AuditConfig | None = None) -> AuditRepo
     started = datetime.now(UTC)
     clock = time.perf_counter()
     subject.compute()  # a fault here is no check's
-    results = tuple(
-        _run(name, check, subject) for name, check in track(checks, "checking", len(checks))
+    results = corrected(
+        [_run(name, check, subject) for name, check in track(checks, "checking", len(checks))]
     )
     return AuditReport(
         title=config.title or f"{subject.predictor.facts['name']} on {subject.table.name}",

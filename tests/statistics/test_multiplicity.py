@@ -53,7 +53,7 @@ def test_none_and_one_are_left_as_they_are_and_nothing_exceeds_one(adjust):
 
 @pytest.mark.parametrize("adjust", [holm, benjamini_hochberg])
 def test_what_is_no_probability_is_refused(adjust):
-    with pytest.raises(UsageError, match="-0.1"):
+    with pytest.raises(UsageError, match=r"is -0\.1;"):
         adjust([0.5, -0.1])
 
 
