@@ -1,0 +1,155 @@
+"""Slices against all other rows: the difference of two means, with interval and p, for each."""
+
+from typing import cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import hypergeom, t
+
+from auditkit.bias.slices import Ints, Mask
+from auditkit.statistics.intervals import (
+    Bounds,
+    difference_interval,
+    difference_of,
+    score_limits,
+    z_of,
+)
+
+Floats = NDArray[np.float64]
+
+
+def outside_contrasts(
+    met: Mask, loss: Floats, clusters: Ints | None, *, confidence: float
+) -> pd.DataFrame:
+    """The mean loss (n,) within each slice of met (k, n) and outside it, and their difference.
+
+    A line for each slice: n, rate, outside, difference, low, high, p. p is two-sided, of no
+    difference; the interval is each slice's own, at `confidence`. Of rows that are their own,
+    losses of 0 and 1 are compared by Fisher's exact test and the interval of `difference_interval`,
+    others by Welch's. With clusters (n,), counted from 0, variances are of the clusters' totals.
+    Undefined values are NaN: a slice of no rows, or of one cluster.
+    """
+    inside = met.astype(np.float64)
+    n, others = inside.sum(axis=1), (1 - inside).sum(axis=1)
+    total = inside @ loss
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rate, outside = total / n, (loss.sum() - total) / others
+    binary = bool(np.isin(loss, (0, 1)).all())
+    if clusters is not None:
+        sides = [_Side(met, loss, rate, clusters), _Side(~met, loss, outside, clusters)]
+        low, high = _clustered(sides, binary=binary, confidence=confidence)
+        p = _score_test(met, loss, clusters, rate - outside, sides)
+    elif binary:
+        low, high = difference_interval(total, n, loss.sum() - total, others, z_of(confidence))
+        p = _fisher(total, n, loss)
+    else:
+        low, high, p = _welch(inside, loss, rate, outside, confidence)
+    columns = {"n": n.astype(np.int64), "rate": rate, "outside": outside}
+    columns |= {"difference": rate - outside, "low": low, "high": high, "p": p}
+    return pd.DataFrame(columns)
+
+
+def holm(p: Floats) -> Floats:
+    """p adjusted for all of them being looked at (Holm 1979); NaN counts as 1."""
+    known = np.where(np.isnan(p), 1.0, p)
+    order = np.argsort(known, kind="stable")
+    stepped = known[order] * np.arange(len(p), 0, -1)
+    adjusted = np.empty(len(p))
+    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1)
+    return adjusted
+
+
+def _fisher(total: Floats, n: Floats, loss: Floats) -> Floats:
+    """Twice the smaller tail of the hypergeometric law, at most 1."""
+    law = hypergeom(len(loss), int(loss.sum()), n.astype(np.int64))
+    return cast(Floats, np.minimum(2 * np.minimum(law.sf(total - 1), law.cdf(total)), 1))
+
+
+def _welch(
+    inside: Floats, loss: Floats, rate: Floats, outside: Floats, confidence: float
+) -> tuple[Floats, Floats, Floats]:
+    n = np.stack([inside.sum(axis=1), (1 - inside).sum(axis=1)])
+    squares = inside @ loss**2
+    squares = np.stack([squares, (loss**2).sum() - squares])
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = np.maximum(squares - n * np.stack([rate, outside]) ** 2, 0) / (n - 1)
+        each = np.where(n > 1, variance / n, np.nan)
+        error = np.sqrt(each.sum(axis=0))
+        freedom = each.sum(axis=0) ** 2 / (each**2 / (n - 1)).sum(axis=0)
+        p = 2 * t.sf(np.abs(rate - outside) / error, freedom)
+    half = t.ppf((1 + confidence) / 2, freedom) * error
+    return rate - outside - half, rate - outside + half, p
+
+
+class _Side:
+    """The rows in the slices, or outside: the variance of their means over clusters.
+
+    variance and clusters are (k,): a mean varies by the totals, cluster by cluster, of what its
+    rows have above it.
+    """
+
+    def __init__(self, met: Mask, loss: Floats, mean: Floats, clusters: Ints) -> None:
+        size = int(clusters.max()) + 1
+        self.mean, self.rows = mean, met.sum(axis=1)
+        totals = (
+            np.stack(
+                [
+                    np.bincount(clusters, weights=one * (loss - middle), minlength=size)
+                    for one, middle in zip(met, mean, strict=True)
+                ]
+            )
+            if len(met)
+            else np.zeros((0, size))
+        )
+        held = [np.count_nonzero(np.bincount(clusters[one], minlength=size)) for one in met]
+        self.clusters = np.array(held, dtype=np.float64)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            correction = self.clusters / (self.clusters - 1)
+            self.variance = (totals**2).sum(axis=1) / self.rows**2 * correction
+
+    def limits(self, confidence: float) -> Bounds:
+        """Score limits on the rows that these are worth, cluster by cluster (Korn & Graubard).
+
+        Where all losses are alike, nothing says how alike the rows of a cluster are: each
+        cluster then counts as one row.
+        """
+        z = z_of(confidence)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            worth = self.mean * (1 - self.mean) / self.variance
+            worth = np.where(self.variance > 0, np.minimum(worth, self.rows), self.clusters)
+            worth = worth * (z / t.ppf((1 + confidence) / 2, self.clusters - 1)) ** 2
+        return score_limits(self.mean * worth, worth, z)
+
+
+def _clustered(sides: list[_Side], *, binary: bool, confidence: float) -> Bounds:
+    first, second = sides
+    if binary:
+        return difference_of(
+            first.mean, first.limits(confidence), second.mean, second.limits(confidence)
+        )
+    freedom = np.minimum(first.clusters, second.clusters) - 1
+    half = t.ppf((1 + confidence) / 2, freedom) * np.sqrt(first.variance + second.variance)
+    difference = first.mean - second.mean
+    return difference - half, difference + half
+
+
+def _score_test(
+    met: Mask, loss: Floats, clusters: Ints, difference: Floats, sides: list[_Side]
+) -> Floats:
+    """Two-sided p of no difference: Student's t, its variance from residuals about one mean.
+
+    About one mean, so that a slice of a few clusters that are all wrong still varies.
+    """
+    rest = loss - loss.mean()
+    size = int(clusters.max()) + 1
+    held = np.minimum(sides[0].clusters, sides[1].clusters)
+    p = np.ones(len(met))
+    for k, one in enumerate(met):
+        if held[k] < 2:
+            continue
+        weight = np.where(one, 1 / one.sum(), -1 / (~one).sum())
+        totals = np.bincount(clusters, weights=weight * rest, minlength=size)
+        error = np.sqrt((totals**2).sum() * held[k] / (held[k] - 1))
+        p[k] = 2 * t.sf(abs(difference[k]) / error, held[k] - 1)
+    return p
