@@ -98,9 +98,9 @@ def train(
     with energy_of(plan.engine) as energy:
         with runtime.seeded("train"):
             model = ARCHITECTURES[plan.architecture].build(ready.encoder, ready.head, plan.options)
-        model = model.to(device)
-        if plan.engine.channels_last:
-            model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        last = plan.engine.channels_last  # a network of images is built so, for whoever asks it
+        layout = torch.channels_last if last else torch.contiguous_format
+        model = model.to(device).to(memory_format=layout)  # type: ignore[call-overload]
         work = Work(
             fitting=ready.fitting,
             validation=ready.validation,

@@ -1,12 +1,16 @@
 import math
 import sys
+from dataclasses import replace
 from types import ModuleType, SimpleNamespace
 
 import pytest
+import torch
 
 from auditkit.errors import UsageError
 from auditkit.models.recipe import Engine
-from auditkit.models.train import energy_of, hardware
+from auditkit.models.train import energy_of, hardware, train
+from auditkit.runtime import Runtime
+from tests.media import SOURCE, images, plan
 
 
 def codecarbon(monkeypatch, told: list, data: object) -> None:
@@ -79,3 +83,12 @@ def test_a_training_that_fails_stops_the_tracker(monkeypatch):
 
 def test_what_computes_is_said_in_words():
     assert " threads on " in hardware("cpu")
+
+
+@pytest.mark.parametrize("last", [True, False])
+def test_kernels_of_images_lie_in_memory_as_the_engine_says(last):
+    asked = replace(plan("cnn"), engine=Engine(channels_last=last))
+    model, _ = train(asked, images(), source=SOURCE, runtime=Runtime(device="cpu"))
+    kernel = next(one for one in model.stage2.parameters() if one.ndim == 4)
+    assert kernel.is_contiguous(memory_format=torch.channels_last) == last
+    assert kernel.is_contiguous() != last
