@@ -1,0 +1,205 @@
+"""How far a model's numbers are off by group: absolute, squared and signed errors, and their gaps.
+
+An error is said - truth, in the target's own unit. Where rows share a person, whole persons are
+drawn and permuted, not rows: a person's errors are alike.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import ndtr
+from scipy.stats import t
+
+from auditkit.bias.groups import label
+from auditkit.bias.membership import membership
+from auditkit.errors import DataError, UsageError, suggestion
+from auditkit.statistics.intervals import Bounds, z_of
+from auditkit.statistics.regression import signed_errors
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SUREST = 1 - 1e-15  # no confidence is 1
+
+MEASURES: Mapping[str, str] = MappingProxyType(
+    {
+        "mean_absolute_error": "mean absolute error",
+        "root_mean_squared_error": "root mean squared error",
+        "signed_error": "mean signed error",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NumberErrors:
+    """Numbers said and true, with each row's group and the unit it belongs to.
+
+    index has the groups, in the order of `group_counts`; codes (n,) are places in it. units (n,)
+    are 0 to U - 1: whose row it is, or the row itself. unit is the name of what rows share, ""
+    where they stand for themselves.
+    """
+
+    index: pd.Index
+    codes: Ints
+    truth: Floats
+    said: Floats
+    units: Ints
+    unit: str = ""
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Readable names of the groups, (G,)."""
+        return tuple(label(group) for group in self.index)
+
+    @property
+    def errors(self) -> Floats:
+        """said - truth, (n,)."""
+        return self.said - self.truth
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the true numbers of all rows: what an error is measured by."""
+        return float(self.truth.std())
+
+    @cached_property
+    def parts(self) -> tuple[Ints, Ints, Ints]:
+        """The rows of a unit in a group are a part: each row's part (n,), its group and its unit.
+
+        Where every unit lies in one group, parts are units.
+        """
+        groups = len(self.index)
+        key, part = np.unique(self.units * groups + self.codes, return_inverse=True)
+        return part, key % groups, key // groups
+
+    @property
+    def straddling(self) -> bool:
+        """Whether some unit has rows in several groups."""
+        return len(self.parts[1]) > int(self.units.max()) + 1
+
+    def sums(self, values: Floats) -> list[tuple[Floats, Floats]]:
+        """For each group the sums of values (n,) over each unit, and how many rows it has."""
+        part, group, _ = self.parts
+        size = np.bincount(part).astype(float)
+        total = np.bincount(part, weights=values)
+        return [(total[group == g], size[group == g]) for g in range(len(self.index))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupMean:
+    """A mean over rows, its standard error over units, and how many these are."""
+
+    value: float
+    error: float
+    units: int
+
+
+def number_errors(
+    truth: ArrayLike, said: ArrayLike, sensitive: Any, *, clusters: Any = None, unit: str = ""
+) -> NumberErrors:
+    """Numbers and groups, ready to be compared.
+
+    truth and said are finite, (n,); sensitive is what `group_counts` takes. clusters names whose
+    row each is (a person, a document), (n,); rows without one count as one unit together, since
+    they may be one person's. unit says what that is. Raises DataError for lengths that differ, no
+    rows, and numbers that are missing or infinite.
+    """
+    signed_errors(truth, said)  # which refuses what is no finite number
+    known, given = np.asarray(truth, float), np.asarray(said, float)
+    codes, index = membership(sensitive, {"truth": len(known), "said": len(given)})
+    units = np.arange(len(known))
+    if clusters is not None:
+        found, names = pd.factorize(pd.Series(clusters))
+        if len(found) != len(known):
+            raise DataError(f"clusters has {len(found)} rows, truth {len(known)}; give one a row")
+        units = np.unique(np.where(found < 0, len(names), found), return_inverse=True)[1]
+        unit = unit or "cluster"
+    return NumberErrors(index=index, codes=codes, truth=known, said=given, units=units, unit=unit)
+
+
+def error_estimates(
+    errors: NumberErrors, measure: str, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """One of MEASURES by group: columns value, low, high, n, units, deviations, reason.
+
+    In the target's own unit; deviations is the value as a share of the standard deviation of all
+    true numbers. The interval holds for its group alone: Student's over units, on the logarithm
+    for the two that are positive. It is NaN, with the reason, for a single unit. Raises UsageError
+    for another name.
+    """
+    means = group_means(errors, measure)
+    value, error, units = columns_of(means, measure)
+    low, high = limits_of(value, error, units, measure, z_of(confidence))
+    single = np.isnan(error)
+    alone = f"a single {errors.unit or 'row'} gives no interval"
+    deviation = errors.deviation
+    return pd.DataFrame(
+        {
+            "value": value,
+            "low": np.where(single, np.nan, low),
+            "high": np.where(single, np.nan, high),
+            "n": np.bincount(errors.codes, minlength=len(value)),
+            "units": units,
+            "deviations": value / deviation if deviation else np.full(len(value), np.nan),
+            "reason": np.where(single, alone, ""),
+        },
+        index=errors.index,
+    )
+
+
+def averaged(errors: NumberErrors, measure: str) -> Floats:
+    """What is averaged over rows, (n,)."""
+    if measure not in MEASURES:
+        raise UsageError(f"no measure {measure!r}; {suggestion(measure, MEASURES)}")
+    off = errors.errors
+    if measure == "signed_error":
+        return off
+    return np.abs(off) if measure == "mean_absolute_error" else off**2
+
+
+def group_means(errors: NumberErrors, measure: str) -> list[GroupMean]:
+    """The mean of what is averaged, by group."""
+    means = []
+    for total, size in errors.sums(averaged(errors, measure)):
+        units, rows = len(size), float(size.sum())
+        value = float(total.sum()) / rows
+        spread = float(np.sum((total - value * size) ** 2))
+        error = np.sqrt(spread * units / (units - 1)) / rows if units > 1 else np.nan
+        means.append(GroupMean(value=value, error=float(error), units=units))
+    return means
+
+
+def columns_of(means: list[GroupMean], measure: str) -> tuple[Floats, Floats, Ints]:
+    """Value, standard error and units of each group, of the root where that is asked."""
+    value = np.array([one.value for one in means])
+    error = np.array([one.error for one in means])
+    units = np.array([one.units for one in means], dtype=np.int64)
+    if measure == "root_mean_squared_error":
+        value, error = rooted(value, error)
+    return value, error, units
+
+
+def rooted(value: Floats, error: Floats) -> tuple[Floats, Floats]:
+    """The root of a mean square, with its standard error (delta method)."""
+    root = np.sqrt(value)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return root, np.where(root > 0, error / (2 * root), np.where(np.isnan(error), error, 0.0))
+
+
+def limits_of(value: Floats, error: Floats, units: Ints, measure: str, z: float) -> Bounds:
+    """Each group's ends at the critical value z, which is read as Student's of its units.
+
+    A mean of errors is skewed: on the logarithm it is less so, and stays above 0.
+    """
+    level = min(2 * float(ndtr(z)) - 1, SUREST)
+    half = t.ppf((1 + level) / 2, np.maximum(units - 1, 1)) * error
+    if measure == "signed_error":
+        return value - half, value + half
+    with np.errstate(invalid="ignore", divide="ignore"):
+        step = np.where(value > 0, half / value, 0.0)
+    return value * np.exp(-step), value * np.exp(np.minimum(step, 700.0))
