@@ -57,11 +57,15 @@ def favoured(truth: Counts) -> NDArray[np.bool_]:
 
 
 def gauge(p: Floats, truth: Counts, measure: Measure) -> Gauge:
-    """The amplification of the counts p along the links that the counts `truth` have."""
+    """The amplification of the counts p along the links that the counts `truth` have.
+
+    The influences are NaN where a task never occurs; smoothed counts have them.
+    """
     n = float(p.sum())
-    if measure == "mals":
-        return _mals(p / n, favoured(truth), n)
-    return _attribute_to_task(p / n, links(truth), n)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        if measure == "mals":
+            return _mals(p / n, favoured(truth), n)
+        return _attribute_to_task(p / n, links(truth), n)
 
 
 def standard_error(influence: Floats, weights: Floats) -> float:

@@ -47,6 +47,11 @@ class MultiAmplification:
     noise: float
     changes: pd.DataFrame
 
+    @property
+    def deviation(self) -> float:
+        """The square root of the variance, in the unit of the mean."""
+        return math.sqrt(self.variance)
+
 
 def multi_mals(truth: ArrayLike, prediction: ArrayLike) -> tuple[float, float]:
     """Mean and variance of the undirected measure from co-occurrences (M, G), sets by groups.

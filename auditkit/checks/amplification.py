@@ -1,0 +1,297 @@
+"""Does the model widen the links between outcomes and groups that its data have?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from auditkit.bias.amplification import (
+    Amplification,
+    Joint,
+    amplification,
+    beside_training,
+    joint,
+)
+from auditkit.bias.attribute_sets import indicators
+from auditkit.bias.groups import group_counts
+from auditkit.bias.multi_attribute import MultiAmplification, multi_attribute
+from auditkit.checks.base import CHECKS, at_most, finding, percent, points
+from auditkit.checks.contrasts import chance
+from auditkit.data.schema import Schema, Task
+from auditkit.data.tables import memberships
+from auditkit.ranges import GAP, ranged
+from auditkit.results import Finding, Intervals, Section, Table, Topic, Unit
+from auditkit.statistics.estimate import settled_at
+from auditkit.subject import Subject
+
+SURE = 0.05  # above this chi-square p the data have no link to speak of
+MOVED = ("the data", "the model", "a blind model", "widened beyond noise")
+MOST_LINES = 12  # of groups and outcomes, those that the model moves furthest
+REMEDY = (
+    "Find out what the model leans on: the column itself, or features that give it away. Reweigh "
+    "the training rows or train with a constraint, and audit again."
+)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Found:
+    """What was measured of one sensitive column; training is NaN where its rows are not known."""
+
+    column: str
+    link: Amplification
+    mals: Amplification
+    training: float
+
+
+@CHECKS.register("amplification")
+@dataclass(frozen=True, kw_only=True)
+class BiasAmplification:
+    """Do predictions lean further than the labels of each group do?
+
+    The verdict, if you set max_excess, is on what exceeds a model that errs as often, class by
+    class, but is blind to the group: noise alone narrows every link, so that a poor model that
+    discriminates can score below 0. There is no accepted limit, so none is set. Groups of fewer
+    than min_group_size rows are left out, and combinations of fewer.
+    """
+
+    rule: ClassVar[str] = "AK218"
+    title: ClassVar[str] = "Bias amplification"
+    topic: ClassVar[Topic] = Topic.HARM
+
+    max_excess: float | None = ranged(None, *GAP)
+    min_group_size: int = ranged(10, 1)
+    draws: int = ranged(500, 100, 100_000)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """Two findings for each sensitive column, one for all together; where it happens."""
+        subject.require(Task.DECISION, Task.CLASSES)
+        found = [self._measured(subject, column) for column in subject.sensitive]
+        for one in found:
+            yield self._amplified(one, subject)
+            yield self._beyond(one, subject)
+        if len(found) > 1:
+            yield self._together(subject)
+        yield _section(found, subject)
+
+    def _measured(self, subject: Subject, column: str) -> Found:
+        table = _joint(subject, column).at_least(self.min_group_size)
+        trained = _trained(subject, column)
+        return Found(
+            column=column,
+            link=amplification(table),
+            mals=amplification(table, "mals"),
+            training=float("nan") if trained is None else beside_training(table, trained),
+        )
+
+    def _amplified(self, found: Found, subject: Subject) -> Finding:
+        link = found.link
+        message = ""
+        if link.value.defined:
+            message = (
+                f"{_shares(found, subject)}. Over all groups it {_moved(link.value.value)} the "
+                f"link by {points(abs(link.value.value))}; a model as inaccurate, but blind to "
+                f"{found.column}, would have {_moved(link.noise, past=True)} it by "
+                f"{points(abs(link.noise))}. This one is right for "
+                f"{percent(link.accuracy.value)} of the rows."
+            )
+        return finding(
+            message,
+            link.value,
+            metric="bias amplification",
+            unit=Unit.POINTS,
+            null=link.noise,
+            where=_where(found),
+        )
+
+    def _beyond(self, found: Found, subject: Subject) -> Finding:
+        excess, limit = found.link.excess, self.max_excess
+        doubt = ""
+        if found.link.link_p > SURE:
+            doubt = " The data have no clear link here, so which way it points is a coin's toss."
+        return finding(
+            f"Beyond what errors alone explain, the model {_moved(excess.value)} the link between "
+            f"{_outcome(subject)} and {found.column} by {points(abs(excess.value))}.{doubt}",
+            excess,
+            metric="bias amplification beyond noise",
+            unit=Unit.POINTS,
+            status=at_most(excess, limit),
+            limit=limit,
+            null=0.0,
+            where=_where(found),
+            remedy=REMEDY,
+            rows_needed=partial(settled_at, excess, limit),
+        )
+
+    def _together(self, subject: Subject) -> Finding:
+        names = " × ".join(subject.sensitive)
+        found = multi_attribute(
+            indicators(subject.memberships[list(subject.sensitive)]),
+            subject.expected,
+            predicted_group=_said(subject),
+            direction="attributes_to_group",
+            min_rows=self.min_group_size,
+            draws=self.draws,
+            rng=subject.rng(self.rule),
+        )
+        return finding(
+            _of_combinations(found, names, self.min_group_size),
+            found.mean,
+            metric="multi-attribute bias amplification",
+            unit=Unit.POINTS,
+            null=found.floor,
+            where={
+                "columns": names,
+                "a blind model": points(found.noise),
+                "standard deviation over combinations": points(found.deviation),
+            },
+        )
+
+
+def _joint(subject: Subject, column: str) -> Joint:
+    schema = subject.table.schema
+    if subject.task is Task.DECISION:
+        return Joint.of_counts(subject.counts[column], _outcomes(schema))
+    tasks = schema.target.levels
+    names = np.asarray(tasks, dtype=object)
+    group = subject.memberships[column]
+    return joint(names[subject.expected], names[_said(subject)], group, tasks=tasks)
+
+
+def _trained(subject: Subject, column: str) -> Joint | None:
+    """The same of the training rows' labels, as if they were also the predictions."""
+    if subject.train is None:
+        return None
+    table, known = subject.train, subject.train_expected
+    group = memberships(table.frame, table.schema, table.name)[column]
+    if subject.task is Task.DECISION:
+        return Joint.of_counts(group_counts(known, known, group), _outcomes(table.schema))
+    names = np.asarray(table.schema.target.levels, dtype=object)[known]
+    return joint(names, names, group, tasks=table.schema.target.levels)
+
+
+def _said(subject: Subject) -> np.ndarray:
+    """The outcome predicted for each row, as `expected` has the true one."""
+    if subject.task is Task.DECISION:
+        return subject.predictions
+    return np.asarray(subject.probabilities.argmax(axis=1))
+
+
+def _outcomes(schema: Schema) -> tuple[str, str]:
+    positive = str(schema.positive)
+    others = [one for one in schema.target.levels if one != positive]
+    return (others[0] if len(others) == 1 else f"not {positive}", positive)
+
+
+def _outcome(subject: Subject) -> str:
+    target = subject.table.schema.target.name
+    return target if subject.task is Task.CLASSES else f"{target} = {subject.table.schema.positive}"
+
+
+def _shares(found: Found, subject: Subject) -> str:
+    """What the data and the model give to the two groups that the data treat most differently."""
+    cells = found.link.cells
+    outcome, named = str(subject.table.schema.positive), _outcome(subject)
+    if subject.task is Task.CLASSES:
+        gaps = cells["data"].groupby(level="task", sort=False).agg(np.ptp)
+        outcome = str(gaps.index[int(gaps.argmax())])
+        named = f"{named} = {outcome}"
+    share = cells[cells.index.get_level_values("task") == outcome]
+    most, least = int(share["data"].argmax()), int(share["data"].argmin())
+    groups = share.index.get_level_values("group")
+    data, model = (share[name].to_numpy() for name in ("data", "model"))
+    return (
+        f"By {found.column}, the data give {named} to {percent(data[most])} of {groups[most]} and "
+        f"{percent(data[least])} of {groups[least]}, the model to {percent(model[most])} and "
+        f"{percent(model[least])}"
+    )
+
+
+def _of_combinations(found: MultiAmplification, names: str, least: int) -> str:
+    sets = found.changes.index.get_level_values(0).nunique() if len(found.changes) else 0
+    return (
+        f"Over all {sets} combinations of {names} with at least {least} rows, the share that the "
+        f"model gives an outcome is {points(found.mean.value)} off that of the data, upwards or "
+        f"downwards; chance alone would give {points(found.floor)}."
+    )
+
+
+def _moved(value: float, *, past: bool = False) -> str:
+    return ("widened" if past else "widens") if value >= 0 else ("narrowed" if past else "narrows")
+
+
+def _where(found: Found) -> dict[str, str]:
+    where = {"column": found.column, "accuracy": percent(found.link.accuracy.value)}
+    if found.link.value.defined:
+        where["no link in the data, p"] = chance(found.link.link_p)
+        if not np.isnan(found.training):
+            where["beside the training labels"] = points(found.training)
+    if found.link.left_out:
+        left = (f"{name}: {why}" for name, why in found.link.left_out.items())
+        where["not compared"] = "; ".join(left)
+    return where
+
+
+def _section(found: list[Found], subject: Subject) -> Section:
+    known = [one for one in found if one.link.value.defined]
+    picture = Intervals(
+        title="Beyond noise, by column",
+        frame=pd.DataFrame(
+            {
+                "column": [one.column for one in known],
+                "widened by": [one.link.excess.value for one in known],
+                "low": [one.link.excess.low for one in known],
+                "high": [one.link.excess.high for one in known],
+            }
+        ),
+        label="column",
+        value="widened by",
+        low="low",
+        high="high",
+        unit=Unit.POINTS,
+        reference=0.0,
+        reference_label="as blind errors",
+    )
+    text = (
+        "A link is an outcome that the labels give to a group more or less often than to the "
+        "others. Bias amplification (A→T) is how much further along its link the model goes, on "
+        "average over groups and outcomes. Errors alone narrow every link, so beside it stands a "
+        "blind model: one that errs as often for each true outcome, whatever the group. MALS is an "
+        "older measure: the share of an outcome that goes to the groups it is linked to."
+    )
+    tables = [_measures(known), *(_moved_most(one, subject) for one in known)]
+    title = "Does the model widen what the data have?"
+    return Section(title=title, text=text, views=(picture, *tables))
+
+
+def _measures(found: list[Found]) -> Table:
+    frame = pd.DataFrame(
+        {
+            "column": [one.column for one in found],
+            "A→T": [one.link.value.value for one in found],
+            "A→T, blind": [one.link.noise for one in found],
+            "A→T beyond noise": [one.link.excess.value for one in found],
+            "MALS": [one.mals.value.value for one in found],
+            "MALS, blind": [one.mals.noise for one in found],
+            "MALS beyond noise": [one.mals.excess.value for one in found],
+            "accuracy": [one.link.accuracy.value for one in found],
+        }
+    )
+    return Table(title="Every measure", frame=frame, shares=tuple(frame.columns[1:]))
+
+
+def _moved_most(found: Found, subject: Subject) -> Table:
+    cells = found.link.cells
+    if subject.task is Task.DECISION:  # the other outcome is the mirror image
+        positive = str(subject.table.schema.positive)
+        cells = cells[cells.index.get_level_values("task") == positive]
+    order = np.argsort(-cells["widened"].abs().to_numpy(), kind="stable")[:MOST_LINES]
+    frame = cells.iloc[np.sort(order)].drop(columns="link").reset_index()
+    frame.columns = pd.Index(["group", "outcome", "rows", *MOVED])
+    return Table(
+        title=f"Shares by {found.column}",
+        frame=frame,
+        shares=MOVED,
+    )
