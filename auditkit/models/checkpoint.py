@@ -1,6 +1,6 @@
 """A checkpoint of ours as the audit sees it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ from auditkit.models.predictor import (
     Outputs,
     Texts,
 )
+from auditkit.models.vectors import word_vectors
 from auditkit.runtime import Runtime, track
 
 MADE = 5000  # images that a generator is judged by
@@ -104,6 +105,10 @@ class CheckpointModel:
             answers.append(model.output(seen).cpu())
         probabilities = torch.softmax(torch.cat(answers).double(), dim=1)
         return torch.cat(features).double().numpy(), probabilities.numpy()
+
+    def word_vectors(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors (n, d) of words in the embedding layer, and their pieces, as WordVectors says."""
+        return word_vectors(self.checkpoint.model, self.checkpoint.card.encoder, words)
 
     def require_judge(self, images: Any = None) -> None:
         """Raise UsageError unless this classifies images, of the size of `images` if given."""

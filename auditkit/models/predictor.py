@@ -1,9 +1,9 @@
 """A model as the audit sees it: rows in, scores or labels out. Knows nothing of torch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -124,4 +124,17 @@ class Judge(Protocol):
 
     def look(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features (n, d) and probabilities (n, K), float64, of images (n, C, H, W) uint8."""
+        ...
+
+
+@runtime_checkable
+class WordVectors(Protocol):
+    """A model whose layer of word vectors can be looked at."""
+
+    def word_vectors(self, words: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+        """Vectors (n, d) float64, and of how many pieces each is the mean, (n,) int64.
+
+        A word that the model cannot spell has NaN and 0 pieces. Raises NotApplicable where the
+        model has no such layer.
+        """
         ...

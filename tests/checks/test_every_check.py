@@ -15,6 +15,7 @@ from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
 from tests.answers import animals, prices, speeches, spellings
+from tests.prejudiced import reader, speaker
 from tests.subjects import card_with, counted, gap_of, generator, hungry, quadrants, subject
 
 
@@ -77,6 +78,8 @@ def nobody() -> Subject:
 LOST_POSITIVES = {"a": (900, 100, 100, 900), "b": (500, 100, 500, 900)}
 FALSE_ALARMS = {"a": (900, 100, 100, 900), "b": (900, 500, 100, 500)}
 EVEN = {"a": (900, 100, 100, 900), "b": (890, 105, 110, 895)}
+# The outcome is a's in half the rows and b's in a fifth; the model makes that 60 % and 10 %.
+WIDENED = {"a": (500, 100, 0, 400), "b": (100, 0, 100, 800)}
 
 CASES = {
     "performance": Cases(lambda: subject(noise()), lambda: subject(gap_of(0.0)), animals),
@@ -150,6 +153,12 @@ CASES = {
         lambda: subject(gap_of(0.0)),
         {"max_seconds": 10.0},
     ),
+    "amplification": Cases(
+        lambda: subject(counted(**WIDENED)),
+        lambda: subject(counted(**EVEN)),
+        prices,
+        {"max_excess": 0.03},
+    ),
     "class-performance": Cases(
         lambda: animals(right=0.2), lambda: animals(right=0.9), lambda: subject(gap_of(0.0))
     ),
@@ -157,6 +166,18 @@ CASES = {
         lambda: prices(noise=3.0, blind=True), prices, lambda: subject(gap_of(0.0))
     ),
     "transduction": Cases(lambda: spellings(right=False), spellings, lambda: subject(gap_of(0.0))),
+    "associations": Cases(
+        lambda: reader(towards=2.0),
+        lambda: reader(towards=0.0),
+        lambda: subject(gap_of(0.0)),
+        {"max_effect": 1.7},
+    ),
+    "minimal-pairs": Cases(
+        lambda: speaker(expects=1.0),
+        lambda: speaker(expects=0.2),
+        lambda: subject(gap_of(0.0)),
+        {"max_share": 0.6},
+    ),
     "language": Cases(lambda: speeches(bits=5.0), speeches, lambda: subject(gap_of(0.0))),
     "generation": Cases(
         lambda: generator(quadrants(1000, seed=2, classes=[3])),
