@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 from scipy.special import ndtr
 
-from auditkit.bias.groups import cells
+from auditkit.bias.groups import cells, share
 from auditkit.bias.pairs import Comparison, Contest
 
 Floats = NDArray[np.float64]
@@ -103,12 +103,20 @@ def max_t(contest: Contest, drawn: NDArray[np.int64], comparison: Comparison) ->
     table = drawn[:, contest.groups, :]
     hits = table[:, :, contest.rate.numerator_cells].sum(axis=2)  # (draws, groups)
     n = table[:, :, contest.rate.denominator_cells].sum(axis=2)
-    centre, _ = _smoothed(contest.hits, contest.n, comparison)
+    return furthest(contest, hits, n, comparison)
+
+
+def furthest(
+    contest: Contest, hits: NDArray[Any], n: NDArray[Any], comparison: Comparison
+) -> Floats:
+    """`max_t` of samples counted already: hits and n are (draws, groups)."""
+    rate = share(contest.hits, contest.n)
+    centre, _ = _smoothed(rate * contest.support, contest.support, comparison)
     level, variance = _smoothed(hits, n, comparison)
     # Groups first, so that a pair reads two contiguous rows.
     deviation = np.ascontiguousarray((level - centre).T)
     variance = np.ascontiguousarray(variance.T)
-    largest = np.zeros(len(drawn))
+    largest = np.zeros(len(hits))
     for i in range(len(deviation) - 1):
         squared = (deviation[i] - deviation[i + 1 :]) ** 2 / (variance[i] + variance[i + 1 :])
         np.maximum(largest, squared.max(axis=0), out=largest)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from auditkit.bias.adverse_impact import FourFifths, four_fifths
-from auditkit.bias.bootstrap import draw, holding, largest_deviation
+from auditkit.bias.bootstrap import draw, furthest, holding, largest_deviation
+from auditkit.bias.clusters import Clusters, cluster_null, clustered, drawn_clusters
 from auditkit.bias.contrast import WIDEST, exceedance
 from auditkit.bias.groups import RATES, cells, label
 from auditkit.bias.null import UNDEFINED, Null, permutation_null
@@ -128,13 +129,15 @@ def disparity(
     confidence: float = 0.95,
     draws: int = 1000,
     min_group_size: int = 0,
+    clusters: Clusters | None = None,
 ) -> Disparity:
     """The disparity `name` (of DISPARITIES, or any of RATES) from a table of counts.
 
     A group with fewer than min_group_size rows in a rate's denominator is left out of that
     rate, by name; with 0 an empty denominator makes the disparity undefined, with its reason,
-    and so do fewer than two groups. Raises UsageError for an unknown name or comparison, a
-    confidence outside (0, 1) and fewer than one draw.
+    and so do fewer than two groups. clusters, of `clustered_counts`, say which rows belong
+    together: intervals and null are then of whole clusters. Raises UsageError for an unknown
+    name or comparison, a confidence outside (0, 1) and fewer than one draw.
     """
     _check(name, comparison, confidence, draws)
     contests, left_out = _contests(counts, name, min_group_size)
@@ -142,26 +145,35 @@ def disparity(
     reason = _why_undefined(contests, comparison)
     if reason:
         return replace(found, estimate=undefined(reason, method=METHOD))
-    maxima = largest_deviation(contests, draw(counts, draws, rng), comparison)
+    if clusters is None:
+        maxima = largest_deviation(contests, draw(counts, draws, rng), comparison)
+    else:
+        contests = [clustered(one, clusters) for one in contests]
+        maxima = _of_clusters(contests, clusters, comparison, draws, rng)
     critical = holding(maxima, tuple(len(one.n) for one in contests), confidence)
     found = replace(found, critical=critical, contests=contests, maxima=maxima)
     found = replace(found, **_worst_pair(contests, found, critical, confidence))
-    observed = found.estimate.value
-    null = permutation_null(contests, observed, comparison=comparison, draws=draws, rng=rng)
-    return replace(found, null=null)
+    asked: dict[str, Any] = {"comparison": comparison, "draws": draws, "rng": rng}
+    if clusters is None:
+        null = permutation_null(contests, found.estimate.value, **asked)
+        return replace(found, null=null)
+    null = cluster_null(contests, clusters, found.estimate.value, **asked)
+    method = f"{METHOD}, of {clusters.total:,} clusters of rows"
+    return replace(found, null=null, estimate=replace(found.estimate, method=method))
 
 
 def rows_needed(counts: pd.DataFrame, disparity: Disparity, limit: float) -> int | None:
     """Rows in all at which the interval would exclude `limit`, were the measured rates the true.
 
-    Groups keep their shares and the critical value stays. None where the value is the limit or
+    Groups keep their shares and the critical value stays; so do the sizes of clusters, of which
+    as many more are needed as of rows. None where the value is the limit or
     undefined, or where more than a thousand million rows would be needed.
     """
     value = disparity.estimate.value
     if math.isnan(value) or math.isclose(value, limit, abs_tol=1e-12):
         return None
     comparison = disparity.comparison
-    contests, _ = _contests(counts, disparity.name, disparity.min_group_size)
+    contests = disparity.contests
     total = int(cells(counts).sum())
 
     def settled(rows: int) -> bool:
@@ -178,6 +190,21 @@ def rows_needed(counts: pd.DataFrame, disparity: Disparity, limit: float) -> int
         middle = (short + enough) // 2
         short, enough = (short, middle) if settled(middle) else (middle, enough)
     return enough if enough <= MOST_ROWS else None
+
+
+def _of_clusters(
+    contests: Sequence[Contest],
+    clusters: Clusters,
+    comparison: Comparison,
+    draws: int,
+    rng: np.random.Generator,
+) -> NDArray[np.float64]:
+    """Largest studentised deviation over all pairs of all contests, by draw of clusters."""
+    samples = drawn_clusters(contests, clusters, draws, rng)
+    found = [
+        furthest(one, *sample, comparison) for one, sample in zip(contests, samples, strict=True)
+    ]
+    return np.asarray(np.max(found, axis=0))
 
 
 def _worst_pair(

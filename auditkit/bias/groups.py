@@ -86,6 +86,16 @@ def group_counts(y_true: Any, y_pred: Any, sensitive: Any) -> pd.DataFrame:
     the intersections that occur). A missing membership is the group "(missing)", the last of
     its column. Raises DataError for lengths that differ, no rows, other values or missing ones.
     """
+    places, index = cell_places(y_true, y_pred, sensitive)
+    table = np.bincount(places, minlength=4 * len(index)).reshape(-1, 4)
+    return pd.DataFrame(table.astype(np.int64), index=index, columns=list(CELLS))
+
+
+def cell_places(y_true: Any, y_pred: Any, sensitive: Any) -> tuple[Ints, pd.Index]:
+    """Each row's cell, (n,), and the groups that `group_counts` finds.
+
+    A cell is four times the group's place plus the place in CELLS. Raises as `group_counts` does.
+    """
     truth, predicted = _binary(y_true, "y_true"), _binary(y_pred, "y_pred")
     columns = _columns(sensitive)
     lengths = {"y_true": len(truth), "y_pred": len(predicted)}
@@ -96,9 +106,7 @@ def group_counts(y_true: Any, y_pred: Any, sensitive: Any) -> pd.DataFrame:
     if not len(truth):
         raise DataError("no rows to count; give at least one")
     codes, index = _membership(columns)
-    cell = 3 - 2 * truth - predicted  # tp 0, fn 1, fp 2, tn 3
-    table = np.bincount(codes * 4 + cell, minlength=4 * len(index)).reshape(-1, 4)
-    return pd.DataFrame(table[:, [0, 2, 1, 3]].astype(np.int64), index=index, columns=list(CELLS))
+    return codes * 4 + (2 * (1 - predicted) + (1 - truth)), index  # tp, fp, fn, tn
 
 
 def rate_of(name: str) -> Rate:

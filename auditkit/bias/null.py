@@ -47,14 +47,19 @@ def permutation_null(
     independently.
     """
     gaps = np.array([permuted_gaps(contest, comparison, draws, rng) for contest in contests])
+    return null_from(gaps, observed, comparison)
+
+
+def null_from(gaps: NDArray[np.float64], observed: float, comparison: Comparison) -> Null:
+    """The null from each contest's permuted gaps, (contests, draws); the worst contest counts."""
     if comparison == "difference":
         null = gaps.max(axis=0)
         upper, extreme = np.quantile(null, 0.95), null >= observed - TIE
     else:
         null = gaps.min(axis=0)
         upper, extreme = np.quantile(null, 0.05), null <= observed + TIE
-    p_value = (1 + int(extreme.sum())) / (draws + 1)
-    return Null(mean=float(null.mean()), upper=float(upper), p_value=p_value, draws=draws)
+    p_value = (1 + int(extreme.sum())) / (len(null) + 1)
+    return Null(mean=float(null.mean()), upper=float(upper), p_value=p_value, draws=len(null))
 
 
 def permuted_gaps(

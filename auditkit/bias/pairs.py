@@ -18,7 +18,11 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Contest:
-    """The groups compared on one rate: which lines of the table, their hits and denominators."""
+    """The groups compared on one rate: which lines of the table, their hits and denominators.
+
+    effective is how many independent rows would tell as much: fewer than n where rows share a
+    person, None where they do not.
+    """
 
     name: str
     rate: Rate
@@ -26,6 +30,12 @@ class Contest:
     labels: tuple[str, ...]
     hits: NDArray[np.float64]  # whole numbers, unless scaled
     n: NDArray[np.float64]
+    effective: NDArray[np.float64] | None = None
+
+    @property
+    def support(self) -> Floats:
+        """The rows on which the uncertainty of each rate rests."""
+        return self.n if self.effective is None else self.effective
 
     @classmethod
     def of(cls, counts: pd.DataFrame, name: str, *, min_group_size: int = 0) -> Self:
@@ -45,7 +55,8 @@ class Contest:
 
     def scaled(self, factor: float) -> Self:
         """The same rates on `factor` times as many rows."""
-        return replace(self, hits=self.hits * factor, n=self.n * factor)
+        effective = None if self.effective is None else self.effective * factor
+        return replace(self, hits=self.hits * factor, n=self.n * factor, effective=effective)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,7 +80,7 @@ def compare(contest: Contest, comparison: Comparison, critical: float) -> Pairs:
     rate = share(contest.hits, contest.n)
     i, j = np.triu_indices(len(rate), k=1)
     first, second = np.where(rate[i] >= rate[j], (i, j), (j, i))
-    low, high = score_limits(contest.hits, contest.n, critical)
+    low, high = score_limits(rate * contest.support, contest.support, critical)
     a, b = (rate[first], (low[first], high[first])), (rate[second], (low[second], high[second]))
     if comparison == "difference":
         value, (low, high) = a[0] - b[0], difference_of(*a, *b)
