@@ -230,25 +230,17 @@ def _not_tested(results: Sequence[CheckResult], task: Task) -> tuple[tuple[str, 
 
 def _unmeasured(task: Task) -> tuple[tuple[str, str], ...]:
     """What this version cannot ask of a model with such a task."""
-    match task:
-        case Task.DECISION:
-            gap = "This version compares the model with its labels by group, and does not measure "
-            gap += "it."
-        case Task.CLASSES:
-            gap = "This version asks by group whether the model is right, and not what it says."
-        case Task.NUMBER:
-            gap = "This version does not compare numbers, nor their errors, by group."
-        case _:
-            made = GENERATES[task]
-            return (
-                (
-                    AMPLIFICATION,
-                    f"Of {made} that are made, this version does not ask whom they show and how.",
-                ),
-                (
-                    MISUSE,
-                    f"The model makes {made}. How true to the data these are is measured as far "
-                    "as the checks above say; whether they hurt, deceive or name somebody is not.",
-                ),
-            )
-    return (AMPLIFICATION, gap), (MISUSE, "Does not apply: the model generates nothing.")
+    if task not in GENERATES:
+        return ((MISUSE, "Does not apply: the model generates nothing."),)
+    made = GENERATES[task]
+    return (
+        (
+            AMPLIFICATION,
+            f"Of {made} that are made, this version does not ask whom they show and how.",
+        ),
+        (
+            MISUSE,
+            f"The model makes {made}. How true to the data these are is measured as far as the "
+            "checks above say; whether they hurt, deceive or name somebody is not.",
+        ),
+    )

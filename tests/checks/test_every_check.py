@@ -179,6 +179,15 @@ CASES = {
         {"max_share": 0.6},
     ),
     "language": Cases(lambda: speeches(bits=5.0), speeches, lambda: subject(gap_of(0.0))),
+    "class-equality": Cases(
+        lambda: animals(4000, unfair=0.3), lambda: animals(8000), lambda: subject(gap_of(0.0))
+    ),
+    "number-equality": Cases(
+        lambda: prices(unfair=1.0),
+        lambda: prices(2000),
+        lambda: subject(gap_of(0.0)),
+        {"max_difference": 0.25},
+    ),
     "generation": Cases(
         lambda: generator(quadrants(1000, seed=2, classes=[3])),
         lambda: generator(quadrants(1000, seed=2)),
