@@ -29,10 +29,6 @@ UNMEASURED = (
         "This version has no probing checks: a sensitive attribute may be encoded unseen.",
     ),
     (
-        "Subgroups nobody named",
-        "Only sensitive columns that are named, and their intersections, are looked at.",
-    ),
-    (
         "Robustness to noise, drift and attack",
         "The model was judged on these rows alone, as they are.",
     ),

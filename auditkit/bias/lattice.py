@@ -1,31 +1,35 @@
 """The search for slices in which losses are high: conjunctions of conditions, level by level.
 
-A slice of n rows with losses that sum to S, of N rows with mean mu and variance s2, is scored by
+Losses lie between 0 and 1. A slice of n rows with mean loss p is scored by how much likelier
+its losses are with a mean of their own than with that of all rows, mu, less the price of having
+looked at many:
 
-    (difference of the means in it and outside) - c se,  se = sqrt(s2 N / (n (N - n)))
+    n (p ln(p / mu) + (1 - p) ln((1 - p) / (1 - mu))) / phi - c^2 / 2
 
-se is what the difference varies by where the slice has nothing to do with the loss. So a slice
-counts for as much as can be said for sure, and small ones must be far worse to come first.
+Of k conditions, C(k, d) slices have d of them, and chance alone brings about one of these above
+c standard errors. phi is the variance of the losses over mu (1 - mu): 1 where they are 0 or 1
+and rows are their own. It is a likelihood, and not the largest difference, so that a slice is
+told whole: the part of it that is worst by chance has the larger mean, and the smaller likelihood.
 
+Zhang & Neill 2016, "Identifying Significant Predictive Bias in Classifiers" (the statistic);
 Chung et al. 2019, "Slice Finder"; Sagadeeva & Boehm 2021, "SliceLine" (support, bounds, and
 levels as matrix products).
 """
 
-import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.special import ndtri
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import comb, ndtri, rel_entr
 
 from auditkit.bias.slices import Ints, Mask
 
 ALIKE = 0.5  # of the rows of two slices together, those in both: beyond it they are one
-KEPT = 500  # slices that the choice of different ones begins with
+BEYOND = 1.96  # standard errors by which a slice is worse than the rest of a larger one
+KEPT = 2000  # slices that the choice of different ones begins with
 MOST_CONDITIONS_SEARCHED = 200  # of more, those that tell most by themselves
-CHANCE = 0.05
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -46,50 +50,42 @@ class Ranked:
     scale: "Scale"
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Scale:
-    """What a slice is scored against: the rows, their mean and spread, the caution c.
+    """What a slice is scored against.
 
-    least is the fewest rows of a slice. alike is how many times the variance of a mean exceeds
-    that of rows on their own, 1 where they are.
+    least and most are the rows it may have: no more than half of them, or it is no subgroup.
+    prices (4,) are those of slices with 0 to 3 conditions. dispersion is phi.
     """
 
-    rows: float
     mean: float
-    spread: float
-    caution: float
+    dispersion: float
     least: int
-    alike: float
+    most: float
+    prices: Floats
 
-    def of(self, loss: Floats) -> "Scale":
-        """The same on other rows."""
-        spread = float(loss.std()) * math.sqrt(self.alike) if len(loss) else 0.0
-        mean = float(loss.mean()) if len(loss) else 0.0
-        return replace(self, rows=float(len(loss)), mean=mean, spread=spread)
+    def score(self, n: Floats, total: Floats, conditions: int) -> Floats:
+        """Likelihood less price; -inf where rows are too few or too many, or no worse."""
+        fits = (n >= self.least) & (n <= self.most) & (total > n * self.mean)
+        value = self.likelihood(np.where(fits, n, 1), np.where(fits, total, 0), self.mean)
+        return np.where(fits, value - self.prices[conditions], -np.inf)
 
-    def score(self, n: Floats, total: Floats) -> Floats:
-        """The cautious difference; -inf of too few rows, or of more than half: no subgroup."""
-        fits = (n >= self.least) & (2 * n <= self.rows)
-        safe = np.where(fits, n, self.rows / 2)
-        weight = self.rows / (safe * (self.rows - safe))
-        value = (total - safe * self.mean) * weight - self.caution * self.spread * np.sqrt(weight)
-        return np.where(fits, value, -np.inf)
+    def bound(self, n: Floats, total: Floats, conditions: int) -> Floats:
+        """The most that any slice within this one can score.
 
-    def bound(self, n: Floats, total: Floats) -> Floats:
-        """The most that any slice within this one can score, its losses being at most 1.
-
-        With v = sqrt(N / (n (N - n))) a slice that keeps all of the total scores at most
-        total v^2 - c s v - mean N / (N - n): convex in v, so largest at an end. One with fewer
-        rows than its total is at best wrong throughout, and better the larger it is. Of more
-        than half of the rows nothing is claimed.
+        The likelihood rises where a row without a loss is left out, and with each that is wholly
+        wrong: at best the slice within has as few rows as keep all of the loss.
         """
         fewest = np.clip(total, self.least, np.maximum(n, self.least))
-        ends = []
-        for rows in (fewest, np.maximum(n, fewest)):
-            v = np.sqrt(self.rows / (rows * np.maximum(self.rows - rows, 1)))
-            ends.append(total * v**2 - self.caution * self.spread * v)
-        best = np.maximum(*ends) - self.mean * self.rows / np.maximum(self.rows - fewest, 1)
-        return np.where(n < self.least, -np.inf, np.where(n <= self.rows / 2, best, np.inf))
+        value = self.likelihood(fewest, np.minimum(total, fewest), self.mean)
+        worse = (n >= self.least) & (total > fewest * self.mean)
+        return np.where(worse, value - self.prices[conditions], -np.inf)
+
+    def likelihood(self, n: Floats, total: Floats, expected: ArrayLike) -> Floats:
+        """Log-likelihood ratio of a mean of their own against the one expected."""
+        p = np.clip(total / n, 0, 1)
+        entropy = rel_entr(p, expected) + rel_entr(1 - p, 1 - np.asarray(expected))
+        return np.asarray(n * entropy / self.dispersion)
 
 
 @dataclass(kw_only=True)
@@ -118,29 +114,19 @@ class _Best:
             self.floor = float(scores[order[-1]])
 
 
-def caution(conditions: int) -> float:
-    """The c of the score: standard errors that one of so many conditions exceeds by chance.
-
-    It does so in one search of twenty (Bonferroni).
-    """
-    return float(-ndtri(CHANCE / max(conditions, 1)))
-
-
 def search(
     rows: Mask, columns: Ints, loss: Floats, *, most_conditions: int, least: int, alike: float = 1.0
 ) -> Ranked:
     """The best conjunctions of 1 to 3 conditions, each of another column.
 
     rows (k, n) says who meets a condition, columns (k,) of which column it is, loss (n,) lies in
-    0 to 1. A slice counts only where it is worse than each slice with one condition less, by c
-    standard errors: a part of a bad slice is as bad, and is no finding.
+    0 to 1. A slice counts only where it is worse than the rest of each slice with one condition
+    less: a part of a bad slice is as bad, and is no finding. alike is how many times the variance
+    of a mean exceeds that of rows on their own.
     """
     counts = np.count_nonzero(rows, axis=1)
     kept = np.flatnonzero((counts >= least) & (rows.shape[1] - counts >= least))
-    blank = Scale(
-        rows=0.0, mean=0.0, spread=0.0, caution=caution(len(kept)), least=least, alike=alike
-    )
-    scale = blank.of(loss)
+    scale = _scale(loss, len(kept), least, alike)
     left_out = max(len(kept) - MOST_CONDITIONS_SEARCHED, 0)
     if left_out:
         kept = _telling(rows, loss, kept)
@@ -172,13 +158,16 @@ def different(rows: Mask, loss: Floats, ranked: Ranked, most: int) -> Ints:
     """
     met = members_of(rows, ranked.members)
     x, n = met.astype(np.float32), np.count_nonzero(met, axis=1).astype(np.float64)
+    total = (x @ loss.astype(np.float32)).astype(np.float64)
+    prices = ranked.scale.prices[(ranked.members >= 0).sum(axis=1)]
     cell = np.zeros(len(loss), dtype=np.int64)
     another = np.ones(len(met), dtype=bool)
     chosen: list[int] = []
     while len(chosen) < min(most, len(met)):
-        rest = loss - (np.bincount(cell, weights=loss) / np.bincount(cell))[cell]
-        total = (x @ rest.astype(np.float32)).astype(np.float64)
-        scores = np.where(another, ranked.scale.of(rest).score(n, total), -np.inf)
+        explained = (np.bincount(cell, weights=loss) / np.bincount(cell))[cell]
+        expected = np.clip((x @ explained.astype(np.float32)) / n, 0, 1)
+        gain = ranked.scale.likelihood(n, total, expected) - prices
+        scores = np.where(another & (total > n * expected), gain, -np.inf)
         best = int(np.argmax(scores))
         if scores[best] <= 0:
             break
@@ -187,6 +176,17 @@ def different(rows: Mask, loss: Floats, ranked: Ranked, most: int) -> Ints:
         shared = (x @ x[best]).astype(np.float64)
         another &= shared <= ALIKE * (n + n[best] - shared)
     return ranked.members[chosen]
+
+
+def _scale(loss: Floats, conditions: int, least: int, alike: float) -> Scale:
+    mean = float(loss.mean())
+    return Scale(
+        mean=mean,
+        dispersion=alike * float(loss.var()) / (mean * (1 - mean)),
+        least=least,
+        most=len(loss) / 2,
+        prices=ndtri(1 / (1 + comb(conditions, np.arange(4)))) ** 2 / 2,
+    )
 
 
 def members_of(rows: Mask, members: Ints) -> Mask:
@@ -218,29 +218,29 @@ class _Tables:
         n, total, squares = (one.astype(np.float64) for one in products)
         return cls(x=x, columns=columns, loss=loss, n=n, total=total, squares=squares)
 
-    def beaten(self, n: Floats, total: Floats, i: Ints, j: Ints, c: float) -> Mask:
+    def beaten(self, n: Floats, total: Floats, i: Ints, j: Ints) -> Mask:
         """Whether slices within that of i and j are worse than the rest of it, beyond chance."""
         parent, whole = self.n[i, j], self.total[i, j]
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = whole / parent
             variance = np.maximum(self.squares[i, j] / parent - mean**2, 0)
             error = np.sqrt(variance * n * (1 - n / parent))
-        return total - n * mean > c * error
+        return total - n * mean > BEYOND * error
 
 
 def _singles(tables: _Tables, scale: Scale, best: _Best) -> Iterator[tuple[Ints, Floats]]:
     n, total = tables.n.diagonal(), tables.total.diagonal()
     best.looked += len(n)
-    yield np.arange(len(n))[:, None], scale.score(n, total)
+    yield np.arange(len(n))[:, None], scale.score(n, total, 1)
 
 
 def _pairs(tables: _Tables, scale: Scale, best: _Best) -> Iterator[tuple[Ints, Floats]]:
     i, j = np.nonzero(_promising(tables, scale, -np.inf))
     n, total = tables.n[i, j], tables.total[i, j]
-    scores = scale.score(n, total)
-    best.looked += int(np.isfinite(scores).sum())
-    worse = tables.beaten(n, total, i, i, scale.caution)
-    worse &= tables.beaten(n, total, j, j, scale.caution)
+    scores = scale.score(n, total, 2)
+    best.looked += int(np.count_nonzero(n <= scale.most))
+    worse = tables.beaten(n, total, i, i)
+    worse &= tables.beaten(n, total, j, j)
     yield np.stack([i, j], axis=1)[worse], scores[worse]
 
 
@@ -256,21 +256,22 @@ def _triples(tables: _Tables, scale: Scale, best: _Best) -> Iterator[tuple[Ints,
         left, right = x[first], x[last].T
         n = (left @ right).astype(np.float64)
         total = ((left * loss) @ right).astype(np.float64)
-        scores = np.where(promising[np.ix_(first, last)], scale.score(n, total), -np.inf)
-        best.looked += int(np.isfinite(scores).sum())
+        allowed = promising[np.ix_(first, last)]
+        scores = np.where(allowed, scale.score(n, total, 3), -np.inf)
+        best.looked += int(np.count_nonzero(allowed & (n >= scale.least) & (n <= scale.most)))
         a, b = np.nonzero(scores > best.floor)
         i, k, n, total, scores = first[a], last[b], n[a, b], total[a, b], scores[a, b]
         middle = np.full_like(i, j)
         worse = np.ones(len(i), dtype=bool)
         for pair in ((i, middle), (i, k), (middle, k)):
-            worse &= tables.beaten(n, total, *pair, scale.caution)
+            worse &= tables.beaten(n, total, *pair)
         yield np.stack([i, middle, k], axis=1)[worse], scores[worse]
 
 
 def _promising(tables: _Tables, scale: Scale, floor: float) -> Mask:
     """Which pairs i < j have enough rows, and of what lies within them may score above floor."""
     different = np.triu(tables.columns[:, None] != tables.columns[None], k=1)
-    possible = scale.bound(tables.n, tables.total) > floor
+    possible = scale.bound(tables.n, tables.total, 3) > floor
     return np.asarray(different & (tables.n >= scale.least) & possible)
 
 

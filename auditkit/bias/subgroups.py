@@ -18,7 +18,7 @@ from auditkit.bias.slices import Ints, Mask, conditions
 from auditkit.errors import DataError, UsageError
 from auditkit.statistics.intervals import z_of
 
-MOST_SEARCHED = 50_000  # rows; all others confirm
+MOST_SEARCHED = 20_000  # rows; all others confirm
 LEAST_ROWS, LEAST_SHARE = 30, 0.01
 POWER = 0.8
 SHARES = (0.02, 0.05, 0.1, 0.2)  # sizes of slices of which it is said what would be seen
@@ -99,7 +99,8 @@ def find_subgroups(
     rows = lattice.members_of(found.rows, chosen)
     names = [_said(found.names, one) for one in chosen]
     table, order = _confirmed(names, rows[:, ~searching], values, ~searching, clusters, confidence)
-    strictest = max(ranked.scale.caution, float(ndtri(1 - (1 - confidence) / (2 * most))))
+    caution = math.sqrt(2 * ranked.scale.prices[min(most_conditions, 2)])
+    strictest = max(caution, float(ndtri(1 - (1 - confidence) / (2 * most))))
     return Subgroups(
         slices=table,
         rows=rows[order],
