@@ -95,12 +95,17 @@ def _animals(n: int, seed: int) -> pd.DataFrame:
 
 
 def prices(
-    n: int = 400, *, noise: float = 0.5, known: bool = False, blind: bool = False
+    n: int = 400,
+    *,
+    noise: float = 0.5,
+    known: bool = False,
+    blind: bool = False,
+    unfair: float = 0.0,
 ) -> Subject:
     """A number that follows from a feature; the model's own error has this deviation.
 
-    blind: the model says numbers that have nothing to do with the rows. With known, it is
-    without error on training rows.
+    For group b it is larger by the share `unfair`. blind: the model says numbers that have
+    nothing to do with the rows. With known, it is without error on training rows.
     """
     schema = schema_of(
         Column(name="price", kind=Kind.NUMERIC), Column(name="size", kind=Kind.NUMERIC)
@@ -110,6 +115,7 @@ def prices(
     def say(rows: pd.DataFrame) -> Numbers:
         rng = np.random.default_rng(6)
         error = rng.normal(size=len(rows)) * (0.0 if rows is train else noise)
+        error = np.where(rows["group"] == "b", (1 + unfair) * error, error)
         return Numbers(values=error if blind else rows["price"].to_numpy() + error)
 
     return told(frame, schema, Task.NUMBER, say, train=train if known else None)
