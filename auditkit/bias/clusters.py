@@ -132,6 +132,28 @@ def drawn_clusters(
     ]
 
 
+def design_effects(
+    clusters: Clusters, rate: Rate, lines: Ints, scale: Floats, member: Ints
+) -> Floats:
+    """How many times wider the variance of weighted rates is for whole clusters: (groups,).
+
+    lines (L,) are lines of the count table, scale (L,) what a hit in each adds to the rate of
+    the group member (L,). At least 1, and more where few clusters tell it.
+    """
+    hits, n = clusters.parts(rate, lines)
+    own = share(clusters.times @ hits, clusters.times @ n)
+    residual = hits.multiply(scale) - n.multiply(scale * own)
+    gather = csr_matrix((np.ones(len(lines)), (np.arange(len(lines)), member)))
+    holding = np.asarray(clusters.times @ ((n @ gather) > 0)).ravel()
+    bessel = holding / np.maximum(holding - 1, 1)
+    whole = np.asarray(clusters.times @ (residual.tocsr() @ gather).power(2)).ravel() * bessel
+    alone = (scale**2 * np.asarray(clusters.times @ n).ravel() * own * (1 - own)) @ gather
+    effect = np.where(alone > 0, whole / np.where(alone > 0, alone, 1), np.inf)
+    alike = np.asarray(clusters.times @ (n @ gather).power(2)).ravel()
+    alike = alike / np.asarray(clusters.times @ (n @ gather)).ravel()
+    return np.asarray(np.maximum(np.where(np.isinf(effect), alike, effect), 1) / _few(holding))
+
+
 def cluster_null(
     contests: Sequence[Contest],
     clusters: Clusters,
