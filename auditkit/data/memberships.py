@@ -12,6 +12,8 @@ from auditkit.errors import DataError
 UNKNOWN = "(missing)"
 MOST_GROUPS = 50
 LONGEST_NAME = 200  # of a group, in characters
+QUARTILES = (0.25, 0.5, 0.75)
+MOST_VALUES = 10  # distinct numbers that are groups by themselves
 
 
 def memberships(frame: pd.DataFrame, schema: Schema, where: str = "the data") -> pd.DataFrame:
@@ -97,12 +99,16 @@ def quartile_bands(values: np.ndarray) -> tuple[float, ...]:
     No band is empty. Where most values are alike, the one edge is the median of the distinct
     ones; values that are all alike give no edge.
     """
-    quartiles = np.quantile(values, [0.25, 0.5, 0.75])
+    return readable_bands(np.quantile(values, QUARTILES), np.unique(values))
+
+
+def readable_bands(quartiles: np.ndarray, distinct: np.ndarray) -> tuple[float, ...]:
+    """The edges of `quartile_bands`, of quartiles (3,) and the distinct values as they rise."""
     spread = float(quartiles[2] - quartiles[0])
-    whole = bool(np.all(values == np.floor(values)))
+    whole = bool(np.all(distinct == np.floor(distinct)))
     digits = 0 if whole or spread == 0 else 1 - int(np.floor(np.log10(spread)))
-    edges = _filled(np.round(quartiles, max(digits, 0)), values)
-    return edges or _filled(np.quantile(np.unique(values), [0.5], method="higher"), values)
+    edges = _filled(np.round(quartiles, max(digits, 0)), distinct)
+    return edges or _filled(np.quantile(distinct, [0.5], method="higher"), distinct)
 
 
 def _filled(edges: np.ndarray, values: np.ndarray) -> tuple[float, ...]:
@@ -115,7 +121,7 @@ def _filled(edges: np.ndarray, values: np.ndarray) -> tuple[float, ...]:
     return tuple(kept)
 
 
-def sensitive_column(values: pd.Series, meaning: str = "", *, most: int = 10) -> Column:
+def sensitive_column(values: pd.Series, meaning: str = "", *, most: int = MOST_VALUES) -> Column:
     """How a sensitive column becomes groups: by value, or by quartile where numbers abound.
 
     A numeric column with more than `most` distinct values is cut at its quartiles.
