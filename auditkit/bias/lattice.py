@@ -29,6 +29,7 @@ from auditkit.bias.slices import Ints, Mask
 ALIKE = 0.5  # of the rows of two slices together, those in both: beyond it they are one
 BEYOND = 1.96  # standard errors by which a slice is worse than the rest of a larger one
 KEPT = 2000  # slices that the choice of different ones begins with
+MOST_SHARE = 2 / 3  # of the rows: a larger slice is no subgroup, the others are
 MOST_CONDITIONS_SEARCHED = 200  # of more, those that tell most by themselves
 
 Floats = NDArray[np.float64]
@@ -54,8 +55,8 @@ class Ranked:
 class Scale:
     """What a slice is scored against.
 
-    least and most are the rows it may have: no more than half of them, or it is no subgroup.
-    prices (4,) are those of slices with 0 to 3 conditions. dispersion is phi.
+    least and most are the rows it may have; prices (4,) are those of slices with 0 to 3
+    conditions; dispersion is phi.
     """
 
     mean: float
@@ -184,7 +185,7 @@ def _scale(loss: Floats, conditions: int, least: int, alike: float) -> Scale:
         mean=mean,
         dispersion=alike * float(loss.var()) / (mean * (1 - mean)),
         least=least,
-        most=len(loss) / 2,
+        most=MOST_SHARE * len(loss),
         prices=ndtri(1 / (1 + comb(conditions, np.arange(4)))) ** 2 / 2,
     )
 

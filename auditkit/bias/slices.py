@@ -122,7 +122,10 @@ def _span(values: NDArray[np.float64], low: float | None, high: float | None) ->
         return f"= {canonical(values[0])}"
     if low is None:
         return band_names((float(high),))[0] if high is not None else ""
-    return band_names((low,))[1] if high is None else band_names((low, high))[1]
+    if high is None:
+        # "age 33 and over and sex = Male" would be read twice.
+        return band_names((low,))[1].replace("and over", "or more")
+    return band_names((low, high))[1]
 
 
 def _short(level: str) -> str:

@@ -160,9 +160,10 @@ def _worse(
         else f"On the {line['n']:,} rows with {line['slice']} the model is off by {rate} on "
         f"average, against {others} on the others"
     )
+    low = apart(estimate.low).removesuffix(" points")
     message += (
-        f" ({apart(estimate.value)} more, interval {apart(estimate.low).removesuffix(' points')} "
-        f"to {apart(estimate.high)}; found on one half of the rows, confirmed on the other, Holm p {chance(line['holm'])})."
+        f" ({apart(estimate.value)} more, interval {low} to {apart(estimate.high)}; found on one "
+        f"half of the rows, confirmed on the other, Holm p {chance(line['holm'])})."
     )
     return finding(
         message,

@@ -1,0 +1,92 @@
+"""A slice against all other rows: equal to what scipy says, and right where rows are alike."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from auditkit.bias.confirmation import holm, outside_contrasts
+from auditkit.statistics.intervals import difference_interval
+
+
+def test_two_rates_worked_out_by_hand():
+    # 3 of 4 within, 1 of 6 outside. Fisher: P(X >= 3) = (4 * 6 + 1) / 210 with X of 4 of 10.
+    met = np.array([[True] * 4 + [False] * 6])
+    loss = np.array([1, 1, 1, 0, 1, 0, 0, 0, 0, 0.0])
+    line = outside_contrasts(met, loss, None, confidence=0.95).iloc[0]
+    assert line["n"] == 4
+    assert (line["rate"], line["outside"]) == (0.75, pytest.approx(1 / 6))
+    assert line["p"] == pytest.approx(2 * 25 / 210)
+    low, high = difference_interval(3, 4, 1, 6, stats.norm.ppf(0.975))
+    assert (line["low"], line["high"]) == (pytest.approx(float(low)), pytest.approx(float(high)))
+
+
+def test_two_means_equal_welchs_test():
+    rng = np.random.default_rng(0)
+    met, loss = rng.random((3, 200)) < 0.3, rng.gamma(2, size=200)
+    table = outside_contrasts(met, loss, None, confidence=0.9)
+    for one, line in zip(met, table.to_dict("records"), strict=True):
+        test = stats.ttest_ind(loss[one], loss[~one], equal_var=False)
+        interval = test.confidence_interval(0.9)
+        assert line["p"] == pytest.approx(test.pvalue)
+        assert (line["low"], line["high"]) == pytest.approx((interval.low, interval.high))
+
+
+def test_holm_by_hand():
+    # .01 x 3, then .02 x 2, and .03 no less than that; .5 stays, NaN counts as 1.
+    assert holm(np.array([0.02, 0.01, 0.03])) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm(np.array([0.5, np.nan])) == pytest.approx([1.0, 1.0])
+    assert len(holm(np.zeros(0))) == 0
+
+
+def test_a_slice_of_no_rows_is_undefined():
+    table = outside_contrasts(np.zeros((1, 5), bool), np.arange(5.0), None, confidence=0.95)
+    assert table[["rate", "difference", "low", "high"]].isna().all(axis=None)
+    assert holm(table["p"].to_numpy()) == [1]
+
+
+def test_twenty_rows_of_one_person_count_as_one():
+    rng = np.random.default_rng(1)
+    per_person = (rng.random(100) < 0.3).astype(float)
+    slices = np.arange(100) < 30
+    alone = outside_contrasts(slices[None], per_person, None, confidence=0.95).iloc[0]
+    people = np.repeat(np.arange(100), 20)
+    many = outside_contrasts(
+        np.repeat(slices, 20)[None], np.repeat(per_person, 20), people, confidence=0.95
+    ).iloc[0]
+    assert many["difference"] == pytest.approx(alone["difference"])
+    assert many["high"] - many["low"] == pytest.approx(alone["high"] - alone["low"], rel=0.15)
+    assert 0.3 * alone["p"] < many["p"] < 3 * alone["p"]
+
+
+def test_rows_that_are_their_own_person_are_as_without():
+    rng = np.random.default_rng(2)
+    met, loss = rng.random((2, 600)) < 0.3, rng.normal(size=600)
+    alone = outside_contrasts(met, loss, None, confidence=0.95)
+    people = outside_contrasts(met, loss, np.arange(600), confidence=0.95)
+    for name in ("low", "high"):
+        assert people[name].to_numpy() == pytest.approx(alone[name].to_numpy(), abs=0.02)
+    assert people["p"].to_numpy() == pytest.approx(alone["p"].to_numpy(), abs=0.03)
+
+
+def test_a_slice_of_one_person_proves_nothing():
+    met = np.array([[True] * 5 + [False] * 45])
+    loss = met[0].astype(float)
+    people = np.repeat(np.arange(10), 5)
+    line = outside_contrasts(met, loss, people, confidence=0.95).iloc[0]
+    assert line["p"] == 1
+    assert np.isnan(line["low"])
+
+
+@pytest.mark.parametrize("binary", [True, False])
+def test_persons_who_differ_are_no_slice(binary: bool):
+    rng = np.random.default_rng(3)
+    people, wrong, missed = np.repeat(np.arange(60), 10), 0, 0
+    for _ in range(300):
+        own = np.repeat(rng.beta(1, 3, size=60), 10)
+        loss = (rng.random(600) < own).astype(float) if binary else own + rng.normal(size=600)
+        met = np.repeat(rng.random(60) < 0.3, 10)[None]
+        line = outside_contrasts(met, loss, people, confidence=0.95).iloc[0]
+        wrong += line["p"] <= 0.05
+        missed += not line["low"] <= 0 <= line["high"]
+    assert wrong <= 300 * 0.05 + 2 * (300 * 0.05 * 0.95) ** 0.5
+    assert missed <= 300 * 0.06 + 2 * (300 * 0.06 * 0.94) ** 0.5
