@@ -74,6 +74,17 @@ def nobody() -> Subject:
     return subject(gap_of(0.0), sensitive=())
 
 
+def sliced(*, worse: float, n: int = 20_000) -> Subject:
+    """One answer in twenty is wrong; of a twentieth of the rows, by two columns, more are."""
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"age": rng.integers(18, 68, n), "trade": rng.choice(list("abcd"), n)})
+    there = (frame["age"] < 28) & (frame["trade"] == "a")
+    frame["label"] = rng.integers(2, size=n)
+    wrong = rng.random(n) < 0.05 + worse * there
+    frame["prediction"] = np.where(wrong, 1 - frame["label"], frame["label"])
+    return subject(frame.assign(group="a"), features=("age", "trade"))
+
+
 # tp, fp, fn, tn by group, for the gaps of one rate while others agree.
 LOST_POSITIVES = {"a": (900, 100, 100, 900), "b": (500, 100, 500, 900)}
 FALSE_ALARMS = {"a": (900, 100, 100, 900), "b": (900, 500, 100, 500)}
@@ -162,6 +173,7 @@ CASES = {
     "class-performance": Cases(
         lambda: animals(right=0.2), lambda: animals(right=0.9), lambda: subject(gap_of(0.0))
     ),
+    "subgroups": Cases(lambda: sliced(worse=0.4), lambda: sliced(worse=0.0), nobody),
     "number-performance": Cases(
         lambda: prices(noise=3.0, blind=True), prices, lambda: subject(gap_of(0.0))
     ),
