@@ -1,0 +1,167 @@
+"""Every threshold at once: how far apart groups are, wherever the line between yes and no is drawn.
+
+All rates at all thresholds are sums of the counts by score, from the top down.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from auditkit.bias.bootstrap import tukey
+from auditkit.bias.groups import share
+from auditkit.bias.null import TIE, UNDEFINED, Null
+from auditkit.bias.score_counts import ScoreCounts
+from auditkit.bias.score_draws import dealt
+from auditkit.errors import UsageError
+from auditkit.statistics.intervals import difference_of, score_limits, z_of
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+SWEPT = ("selection_rate", "true_positive_rate", "false_positive_rate")
+METHOD = "score intervals of all pairs at once (Tukey), at this threshold alone"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Sweep:
+    """The largest gap of one rate between groups at each of T thresholds, rising.
+
+    rates (T rows, a column for each group) are the rates themselves. gaps has the columns
+    threshold, gap, low, high, chance (the mean under permuted labels), lowest and highest; the
+    interval holds for all pairs at that threshold, not for all thresholds at once. widest is the
+    null of the largest gap of any threshold. left_out maps a group to why it is not compared.
+    Fewer than two groups leave gaps empty, with the reason.
+    """
+
+    rate: str
+    rates: pd.DataFrame
+    gaps: pd.DataFrame
+    widest: Null
+    left_out: Mapping[str, str]
+    reason: str = ""
+
+    def at_most(self) -> pd.Series:
+        """The line of gaps with the largest gap of all."""
+        return self.gaps.iloc[int(self.gaps["gap"].to_numpy().argmax())]
+
+
+def threshold_sweep(
+    counts: ScoreCounts,
+    *,
+    rng: np.random.Generator,
+    points: int | None = 40,
+    include: float | None = None,
+    confidence: float = 0.95,
+    draws: int = 300,
+    min_group_size: int = 10,
+) -> dict[str, Sweep]:
+    """Selection rate, true and false positive rate by group at about `points` thresholds.
+
+    Thresholds are scores that cut the rows into parts of about equal weight; with None, every
+    score. One more may be included, such as the one in force. Rates that rest on fewer than
+    min_group_size rows are left out, by name. Raises UsageError for fewer than two points, a
+    threshold to include that is NaN, and a confidence outside (0, 1).
+    """
+    z_of(confidence)  # which refuses what is no share
+    if points is not None and points < 2:
+        raise UsageError(f"points is {points}; give at least 2, or None for every score")
+    if include is not None and np.isnan(include):
+        raise UsageError("the threshold to include is NaN; give a number")
+    thresholds = (counts if points is None else counts.coarser(points)).scores
+    if include is not None:
+        thresholds = np.union1d(thresholds, [include])
+    sides = {
+        "selection_rate": counts.positives + counts.negatives,
+        "true_positive_rate": counts.positives,
+        "false_positive_rate": counts.negatives,
+    }
+    places = np.searchsorted(counts.scores, thresholds, side="left")
+    return {
+        name: _swept(
+            name,
+            rows=_between(side, places),
+            thresholds=thresholds,
+            labels=counts.groups,
+            confidence=confidence,
+            draws=draws,
+            least=max(min_group_size, 1),
+            rng=rng,
+        )
+        for name, side in sides.items()
+    }
+
+
+def _between(side: Ints, places: Ints) -> Ints:
+    """Rows below the first threshold, between each two, and from the last: (G, T + 1)."""
+    total = np.concatenate([np.zeros((len(side), 1), np.int64), np.cumsum(side, axis=1)], axis=1)
+    below = total[:, places]
+    return np.diff(below, axis=1, prepend=0, append=total[:, -1:])
+
+
+def _swept(
+    name: str,
+    *,
+    rows: Ints,
+    thresholds: Floats,
+    labels: tuple[str, ...],
+    confidence: float,
+    draws: int,
+    least: int,
+    rng: np.random.Generator,
+) -> Sweep:
+    n = rows.sum(axis=1)
+    kept = np.flatnonzero(n >= least)
+    left_out = {
+        labels[place]: f"{n[place]:,} row{'' if n[place] == 1 else 's'}, fewer than {least:,}"
+        for place in np.flatnonzero(n < least)
+    }
+    rows, n, names = rows[kept], n[kept], np.asarray(labels, dtype=object)[kept]
+    hits = _from(rows)  # (G, T)
+    rates = pd.DataFrame(share(hits, n[:, None]).T, index=thresholds, columns=names)
+    if len(kept) < 2:
+        reason = f"{len(kept)} group{'s' * (len(kept) != 1)} to compare; a gap needs two"
+        empty = pd.DataFrame(columns=["threshold", "gap", "low", "high", "chance"])
+        return Sweep(
+            rate=name, rates=rates, gaps=empty, widest=UNDEFINED, left_out=left_out, reason=reason
+        )
+    gap, low, high = _gaps(hits, n, tukey((len(n),), confidence))
+    permuted = _from(dealt(rows.sum(axis=0), n.tolist(), draws, rng)) / n[:, None, None]
+    null = permuted.max(axis=0) - permuted.min(axis=0)  # (T, draws)
+    columns = {"threshold": thresholds, "gap": gap, "low": low, "high": high}
+    columns |= {"chance": null.mean(axis=1)}
+    value = rates.to_numpy()
+    columns |= {"lowest": names[value.argmin(axis=1)], "highest": names[value.argmax(axis=1)]}
+    largest = null.max(axis=0)
+    widest = Null(
+        mean=float(largest.mean()),
+        upper=float(np.quantile(largest, 0.95)),
+        p_value=(1 + int(np.sum(largest >= gap.max() - TIE))) / (draws + 1),
+        draws=draws,
+    )
+    return Sweep(
+        rate=name, rates=rates, gaps=pd.DataFrame(columns), widest=widest, left_out=left_out
+    )
+
+
+def _from(rows: Ints) -> Ints:
+    """Rows at or above each threshold: (G, T + 1, ...) -> (G, T, ...)."""
+    return np.asarray(np.cumsum(rows[:, ::-1], axis=1)[:, ::-1][:, 1:])
+
+
+def _gaps(hits: Ints, n: Ints, critical: float) -> tuple[Floats, Floats, Floats]:
+    """The largest gap at each threshold and its interval at this critical value: each (T,)."""
+    rate = share(hits, n[:, None])  # (G, T)
+    low, high = score_limits(hits, n[:, None], critical)
+    least, most = np.zeros(hits.shape[1]), np.zeros(hits.shape[1])
+    for first in range(len(n) - 1):
+        rest = slice(first + 1, None)
+        ends = difference_of(
+            rate[first], (low[first], high[first]), rate[rest], (low[rest], high[rest])
+        )
+        # Which of two groups is the favoured one does not matter to a gap.
+        np.maximum(least, np.maximum(ends[0], -ends[1]).max(axis=0), out=least)
+        np.maximum(most, np.maximum(ends[1], -ends[0]).max(axis=0), out=most)
+    return rate.max(axis=0) - rate.min(axis=0), least, most
