@@ -16,6 +16,7 @@ from auditkit.runner import run_checks
 from auditkit.subject import Subject
 from tests.answers import animals, prices, speeches, spellings
 from tests.prejudiced import reader, speaker
+from tests.recommending import recommender
 from tests.subjects import card_with, counted, gap_of, generator, hungry, quadrants, subject
 
 
@@ -77,7 +78,8 @@ def nobody() -> Subject:
 def sliced(*, worse: float, n: int = 20_000) -> Subject:
     """One answer in twenty is wrong; of a twentieth of the rows, by two columns, more are."""
     rng = np.random.default_rng(7)
-    frame = pd.DataFrame({"age": rng.integers(18, 68, n), "trade": rng.choice(list("abcd"), n)})
+    ages = rng.permutation(np.arange(n) % 50 + 18)
+    frame = pd.DataFrame({"age": ages, "trade": rng.choice(list("abcd"), n)})
     there = (frame["age"] < 28) & (frame["trade"] == "a")
     frame["label"] = rng.integers(2, size=n)
     wrong = rng.random(n) < 0.05 + worse * there
@@ -178,6 +180,12 @@ CASES = {
         lambda: prices(noise=3.0, blind=True), prices, lambda: subject(gap_of(0.0))
     ),
     "transduction": Cases(lambda: spellings(right=False), spellings, lambda: subject(gap_of(0.0))),
+    "recommendation": Cases(
+        lambda: recommender(push=3.0),
+        recommender,
+        lambda: subject(gap_of(0.0)),
+        {"min_exposure": 0.8},
+    ),
     "associations": Cases(
         lambda: reader(towards=2.0),
         lambda: reader(towards=0.0),
