@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auditkit.bias.groups import CELLS, _binary, _columns, _membership, label
+from auditkit.bias.groups import CELLS, cell_places, label
 from auditkit.errors import DataError, UsageError
 from auditkit.statistics.calibration import quantile_bins
 
@@ -112,24 +112,22 @@ def score_counts(
     """
     if bins is not None and bins < 1:
         raise UsageError(f"bins is {bins}; give at least 1, or None for each score by itself")
-    truth, scores, columns = _binary(y_true, "y_true"), finite(score), _columns(sensitive)
-    lengths = {"y_true": len(truth), "score": len(scores)}
-    lengths |= {name: len(column) for name, column in columns.items()}
-    if len(set(lengths.values())) > 1:
-        seen = ", ".join(f"{name} {length}" for name, length in lengths.items())
+    scores = finite(score)
+    if len(y_true) != len(scores):
+        seen = f"y_true {len(y_true)}, score {len(scores)}"
         raise DataError(f"columns of different lengths ({seen}); give one value a row to each")
-    if not len(truth):
-        raise DataError("no rows to count; give at least one")
-    codes, index = _membership(columns)
+    nobody = np.zeros(len(scores), dtype=np.int8)
+    places, index = cell_places(y_true, nobody, sensitive)
+    codes, negative = places // 4, places % 2  # of whom nobody is chosen, fn is 2 and tn 3
     values, place = np.unique(scores, return_inverse=True)
     if bins is not None and bins < len(values):
         place = quantile_bins(scores, bins)
         values = np.full(place.max() + 1, np.inf)
         np.minimum.at(values, place, scores)
     shape = (len(index), 2, len(values))
-    cell = (codes * 2 + truth) * len(values) + place
+    cell = (codes * 2 + negative) * len(values) + place
     table = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape).astype(np.int64)
-    return ScoreCounts(scores=values, index=index, positives=table[:, 1], negatives=table[:, 0])
+    return ScoreCounts(scores=values, index=index, positives=table[:, 0], negatives=table[:, 1])
 
 
 def finite(score: Any) -> Floats:

@@ -72,7 +72,7 @@ def test_scores_that_are_no_numbers_are_refused_with_their_rows():
 
 
 def test_bad_tables_are_refused():
-    with pytest.raises(DataError, match="score 2, sensitive 3"):
+    with pytest.raises(DataError, match="y_true 3, score 2"):
         score_counts([1, 0, 1], [0.5, 0.1], ["a", "a", "b"])
     with pytest.raises(DataError, match="no rows"):
         score_counts([], [], [])
