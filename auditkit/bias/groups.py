@@ -138,6 +138,14 @@ def rate_estimates(
     return pd.DataFrame(columns, index=counts.index)
 
 
+def label_counts(counts: pd.DataFrame) -> pd.DataFrame:
+    """The labels' own table, before any model: positives of each group as tp, the others as tn."""
+    nobody = np.zeros(len(counts), dtype=np.int64)
+    negatives = counts["fp"] + counts["tn"]
+    columns = {"tp": counts["tp"] + counts["fn"], "fp": nobody, "fn": nobody, "tn": negatives}
+    return pd.DataFrame(columns, index=counts.index)
+
+
 def cells(counts: pd.DataFrame) -> Ints:
     """The table as (groups, 4), cells in the order of CELLS."""
     return counts[list(CELLS)].to_numpy(np.int64)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.bias.disparity import disparity, rows_needed
-from auditkit.bias.groups import group_counts, label, rate_estimates
+from auditkit.bias.groups import group_counts, label, label_counts, rate_estimates
 from auditkit.checks.base import CHECKS, GROUP, at_most, exactly, finding, percent, points
 from auditkit.data.profile import incomplete, seen_before
 from auditkit.errors import NotApplicable
@@ -32,17 +32,16 @@ class GroupSizes:
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """The smallest group of each sensitive column."""
         views = []
-        for column in subject.sensitive:
-            sizes = subject.memberships[column].value_counts(sort=False)
+        for column, sizes in subject.group_sizes.items():
             names = [str(name) for name in sizes.index]
             smallest = int(sizes.to_numpy().argmin())
             fewest = int(sizes.iloc[smallest])
             thin = sum(size < self.few for size in sizes)
             yield finding(
                 f"By {column}, {names[smallest]} is the smallest group, with {fewest:,} of "
-                f"{len(subject.frame):,} rows; {thin or 'no'} group{'' if thin == 1 else 's'} "
+                f"{subject.rows:,} rows; {thin or 'no'} group{'' if thin == 1 else 's'} "
                 f"{'has' if thin == 1 else 'have'} fewer than {self.few}.",
-                exactly(fewest, n=len(subject.frame)),
+                exactly(fewest, n=subject.rows),
                 metric="rows of the smallest group",
                 unit=Unit.COUNT,
                 where={"column": column, "group": names[smallest]},
@@ -72,19 +71,22 @@ class _ShareByGroup:
     max_difference: float | None = ranged(None, *SHARE)
     min_group_size: int = ranged(10, 1)
 
-    def marked(self, subject: Subject) -> np.ndarray:
-        """1 for the rows that count, (n,)."""
+    def counts(self, subject: Subject) -> dict[str, pd.DataFrame]:
+        """By column the rows of each group that count, as tp, and the others, as tn."""
+        raise NotImplementedError
+
+    def total(self, subject: Subject) -> tuple[int, int]:
+        """How many rows count, and of how many."""
         raise NotImplementedError
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """The largest gap for each sensitive column, and the shares as pictures."""
-        marked, views = self.marked(subject), []
-        if not marked.any():
-            nothing = exactly(0.0, n=len(marked))
+        (marked, n), views = self.total(subject), []
+        if not marked:
+            nothing = exactly(0.0, n=n)
             yield finding(f"The {self.share} is 0 in these rows.", nothing, metric=self.share)
             return
-        for column in subject.sensitive:
-            counts = group_counts(marked, marked, subject.memberships[column])
+        for column, counts in self.counts(subject).items():
             yield self._gap(subject, column, counts)
             frame = rate_estimates(counts, "selection_rate").reset_index(drop=True)
             frame.insert(0, GROUP, [label(group) for group in counts.index])
@@ -96,7 +98,7 @@ class _ShareByGroup:
                     value="share",
                     low="low",
                     high="high",
-                    reference=float(marked.mean()),
+                    reference=marked / n,
                     reference_label="all rows",
                 )
             )
@@ -143,8 +145,17 @@ class MissingValues(_ShareByGroup):
         "this group."
     )
 
-    def marked(self, subject: Subject) -> np.ndarray:
-        """Rows in which a feature is missing."""
+    def counts(self, subject: Subject) -> dict[str, pd.DataFrame]:
+        """Rows in which a feature is missing, by group."""
+        marked, groups = self._marked(subject), subject.memberships
+        return {name: group_counts(marked, marked, groups[name]) for name in subject.sensitive}
+
+    def total(self, subject: Subject) -> tuple[int, int]:
+        """Rows in which a feature is missing, of all."""
+        marked = self._marked(subject)
+        return int(marked.sum()), len(marked)
+
+    def _marked(self, subject: Subject) -> np.ndarray:
         columns = tuple(c for c in subject.table.schema.feature_names if c in subject.frame.columns)
         if not columns:
             raise NotApplicable("the file has no feature columns")
@@ -164,9 +175,14 @@ class LabelBalance(_ShareByGroup):
         "learns this difference; whether the labels are just is not for numbers to say."
     )
 
-    def marked(self, subject: Subject) -> np.ndarray:
-        """Rows with the positive outcome."""
-        return subject.labels
+    def counts(self, subject: Subject) -> dict[str, pd.DataFrame]:
+        """Rows with the positive outcome, by group."""
+        return {name: label_counts(counts) for name, counts in subject.counts.items()}
+
+    def total(self, subject: Subject) -> tuple[int, int]:
+        """Rows with the positive outcome, of all."""
+        totals = subject.totals
+        return int(totals["tp"] + totals["fn"]), int(totals.sum())
 
 
 @CHECKS.register("duplicates")

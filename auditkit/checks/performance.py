@@ -7,11 +7,11 @@ from typing import ClassVar
 from auditkit.checks.base import CHECKS, at_least, finding, percent, points
 from auditkit.data.schema import Task
 from auditkit.models import baselines
-from auditkit.models.baselines import Baseline
 from auditkit.models.predictor import Ability
 from auditkit.ranges import GAP, SHARE, ranged
 from auditkit.results import Finding, Section, Topic, Unit
 from auditkit.statistics import classification
+from auditkit.statistics.classification import BesideConstant
 from auditkit.statistics.estimate import settled_at
 from auditkit.subject import Subject
 
@@ -33,31 +33,32 @@ class Performance:
         """Accuracy, gain over the majority guess, AUC and log loss."""
         subject.require(Task.DECISION)
         known = None if subject.train is None else subject.train_labels
-        guess = baselines.majority(known, subject.labels)
-        yield self._accuracy(subject, guess)
-        yield self._gain(subject, guess)
+        cells = {str(name): int(n) for name, n in subject.totals.items()}
+        positive, how = baselines.majority_answer(
+            known, cells["tp"] + cells["fn"], sum(cells.values())
+        )
+        found = classification.beside_constant(**cells, positive=positive)
+        yield self._accuracy(found, how)
+        yield self._gain(found)
         if subject.can(Ability.SCORES):
             yield from self._scores(subject)
 
-    def _accuracy(self, subject: Subject, guess: Baseline) -> Finding:
-        accuracy = classification.accuracy(subject.labels, subject.predictions)
-        guessed = classification.accuracy(subject.labels, guess.predictions)
+    def _accuracy(self, found: BesideConstant, how: str) -> Finding:
+        accuracy, guessed = found.accuracy, found.guess.value
         return finding(
             f"The model is right for {percent(accuracy.value)} of {accuracy.n:,} rows; a majority "
-            f"guess ({guess.how}) is right for {percent(guessed.value)}.",
+            f"guess ({how}) is right for {percent(guessed)}.",
             accuracy,
             metric="accuracy",
             status=at_least(accuracy, self.min_accuracy),
             limit=self.min_accuracy,
-            null=guessed.value,
+            null=guessed,
             remedy="Train longer, with more rows or better features, or do not use the model.",
             rows_needed=lambda: settled_at(accuracy, self.min_accuracy),
         )
 
-    def _gain(self, subject: Subject, guess: Baseline) -> Finding:
-        gain = classification.accuracy_difference(
-            subject.labels, subject.predictions, guess.predictions
-        )
+    def _gain(self, found: BesideConstant) -> Finding:
+        gain = found.gain
         side = "above" if gain.value >= 0 else "below"
         return finding(
             f"Accuracy is {points(abs(gain.value))} {side} that of a majority guess.",

@@ -72,6 +72,13 @@ def majority(known: np.ndarray | None, truth: np.ndarray, *, classes: int = 0) -
     return Baseline(name="majority guess", answers=np.tile(shares, (n, 1)), how=how)
 
 
+def majority_answer(known: np.ndarray | None, positives: int, n: int) -> tuple[bool, str]:
+    """Whether `majority` says yes to a decision, and how it knows: from counts of these rows."""
+    share = positives / n if known is None else float(np.mean(known))
+    how = "of the audited rows themselves" if known is None else "of the training rows"
+    return share >= 0.5, how
+
+
 def mean_guess(known: np.ndarray | None, truth: np.ndarray) -> Baseline:
     """Always the mean: of the training rows, or of these where those are unknown."""
     seen = truth if known is None else known

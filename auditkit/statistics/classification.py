@@ -29,17 +29,8 @@ def accuracy(y: ArrayLike, prediction: ArrayLike, *, confidence: float = 0.95) -
     Undefined without rows. Raises DataError where y or prediction is not 0 or 1.
     """
     truth = binary(y, "y")
-    n, right = len(truth), int(np.sum(truth == _predictions(prediction, truth, "prediction")))
-    if n == 0:
-        return undefined("there are no rows")
-    low, high = rate_interval(right, n, confidence=confidence)
-    return Estimate(
-        value=right / n,
-        low=float(low),
-        high=float(high),
-        n=n,
-        method="Wilson",
-        confidence=confidence,
+    return _share(
+        int(np.sum(truth == _predictions(prediction, truth, "prediction"))), len(truth), confidence
     )
 
 
@@ -124,9 +115,50 @@ def accuracy_difference(
     right_a = _predictions(a, truth, "a") == truth
     right_b = _predictions(b, truth, "b") == truth
     n = len(truth)
+    only_a, only_b = int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a))
+    return _paired(only_a, only_b, n, confidence)
+
+
+class BesideConstant(NamedTuple):
+    """How often a model is right, how often always giving one answer would be, and the gain."""
+
+    accuracy: Estimate
+    guess: Estimate
+    gain: Estimate
+
+
+def beside_constant(
+    *, tp: int, fp: int, fn: int, tn: int, positive: bool, confidence: float = 0.95
+) -> BesideConstant:
+    """`accuracy` and `accuracy_difference` from counts, beside always saying yes, or always no."""
+    n = tp + fp + fn + tn
+    guessed = tp + fn if positive else fp + tn
+    only_model, only_guess = (tn, fn) if positive else (tp, fp)
+    return BesideConstant(
+        accuracy=_share(tp + tn, n, confidence),
+        guess=_share(guessed, n, confidence),
+        gain=_paired(only_model, only_guess, n, confidence),
+    )
+
+
+def _share(right: int, n: int, confidence: float) -> Estimate:
     if n == 0:
         return undefined("there are no rows")
-    only_a, only_b = int(np.sum(right_a & ~right_b)), int(np.sum(right_b & ~right_a))
+    low, high = rate_interval(right, n, confidence=confidence)
+    return Estimate(
+        value=right / n,
+        low=float(low),
+        high=float(high),
+        n=n,
+        method="Wilson",
+        confidence=confidence,
+    )
+
+
+def _paired(only_a: int, only_b: int, n: int, confidence: float) -> Estimate:
+    """The difference of two accuracies, from the rows that only one of the two gets right."""
+    if n == 0:
+        return undefined("there are no rows")
     low, high = tango_limits(only_a, only_b, n, z_of(confidence))
     return Estimate(
         value=(only_a - only_b) / n,
