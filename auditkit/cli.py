@@ -87,6 +87,13 @@ def report(
     prediction: Annotated[Text, typer.Option(help="Column of decisions.", metavar="COL")] = None,
     score: Annotated[Text, typer.Option(help="Column of probabilities.", metavar="COL")] = None,
     sensitive: Sensitive = None,
+    control: Annotated[
+        list[str] | None,
+        typer.Option(help="Compare groups within strata of these columns.", metavar="COL ..."),
+    ] = None,
+    cluster: Annotated[
+        Text, typer.Option(help="Column of the person or document a row is of.", metavar="COL")
+    ] = None,
     features: Features = None,
     judge: Judge = None,
     config: Annotated[Text, typer.Option(help="An audit.toml; options override it.")] = None,
@@ -113,6 +120,8 @@ def report(
         prediction=prediction,
         score=score,
         sensitive=tuple(sensitive or ()),
+        controls=tuple(control or ()),
+        cluster=cluster,
         features=tuple(features or ()),
         judge=None if judge is None else str(judge),
         out=out,
@@ -324,7 +333,7 @@ def run(arguments: Sequence[str]) -> int:
 def _name(settings: Any) -> str:
     """A folder's name for the report: of the checkpoint, the factory or the predictions' file."""
     if settings.predictions:
-        return Path(settings.predictions).stem
+        return Path(settings.predictions).absolute().stem
     named = str(settings.model or "audit")
     return named.replace(":", "-") if ":" in named else Path(named).absolute().name
 

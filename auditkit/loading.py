@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditkit.config import AuditConfig
 from auditkit.data import catalogue
+from auditkit.data.engines import lies_elsewhere
 from auditkit.data.inference import infer_schema, sensitive_columns
 from auditkit.data.schema import Schema, Task, require_column
 from auditkit.data.tables import Table, read_table, split
@@ -25,6 +26,11 @@ def load_subject(config: AuditConfig) -> Subject:
     Raises UsageError where it names too little or too much, DataError or ModelError where what
     it names cannot be read.
     """
+    return _beside(_named(config), config)
+
+
+def _named(config: AuditConfig) -> Subject:
+    """The model and the rows, before anything is said of strata and clusters."""
     runtime = Runtime(device=config.device, seed=config.seed, batch_size=config.batch_size)
     if config.predictions:
         return _of_predictions(config, runtime)
@@ -163,21 +169,26 @@ def _of_predictions(config: AuditConfig, runtime: Runtime) -> Subject:
     if not (config.prediction or config.score):
         raise UsageError("which column holds the answers? name it with --prediction or --score")
     path = str(config.predictions)
-    frame, checksum = read_table(path)
     answers = tuple(name for name in (config.prediction, config.score) if name)
-    for name in (_target(config), *answers):
-        require_column(frame, name, path)
     for name in answers:
         role = _role(config, name)
         if role:
             raise UsageError(f"column {name!r} cannot be both the model's answer and {role}")
+    target = _target(config)
+    if lies_elsewhere(path):
+        from auditkit.counted import counted_subject
+
+        return counted_subject(config, target, runtime)
+    frame, checksum = read_table(path)
+    for name in (target, *answers):
+        require_column(frame, name, path)
     schema = infer_schema(
         frame,
-        target=_target(config),
+        target=target,
         positive=config.positive,
         sensitive=config.sensitive,
         features=config.features or None,
-        exclude=answers,
+        exclude=(*answers, *([config.cluster] if config.cluster else [])),
         where=path,
         require_features=False,
     )
@@ -276,6 +287,19 @@ def _target(config: AuditConfig) -> str:
     if config.target is None:
         raise UsageError("which column is the target? name it with --target")
     return config.target
+
+
+def _beside(subject: Subject, config: AuditConfig) -> Subject:
+    """The subject with its control columns, and the column whose rows belong together."""
+    table, names = subject.table, config.controls
+    for name in (*names, *([config.cluster] if config.cluster else [])):
+        require_column(table.frame, name, table.name)
+        if name in (table.schema.target.name, config.prediction, config.score):
+            raise UsageError(f"column {name!r} is the target or an answer: name another column")
+    if config.cluster:
+        table = replace(table, apart=config.cluster)
+    controls = _resensitised(table, names).sensitive if names else ()
+    return replace(subject, table=table, controls=controls)
 
 
 def _refuse_other(config: AuditConfig, schema: Schema, whose: str) -> None:

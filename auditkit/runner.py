@@ -11,7 +11,7 @@ from auditkit.checks.multiplicity import corrected
 from auditkit.config import AuditConfig, built
 from auditkit.data.schema import Task
 from auditkit.errors import AuditkitError, ConfigError, NotApplicable
-from auditkit.models.predictor import Ability, Decisions
+from auditkit.models.predictor import Ability
 from auditkit.results import AuditReport, CheckResult, Finding, Section, Status, worst
 from auditkit.runtime import track
 from auditkit.subject import SAYS, Subject
@@ -162,16 +162,7 @@ def _reason(limits: Mapping[str, Any], name: str) -> str:
 def _model_facts(subject: Subject) -> dict[str, Any]:
     facts = dict(subject.predictor.facts)
     facts["abilities"] = sorted(subject.predictor.abilities)
-    outputs = subject.outputs
-    if isinstance(outputs, Decisions):
-        if outputs.reading:
-            facts["outputs read as"] = outputs.reading
-        facts["decisions"] = (
-            "the model's own"
-            if outputs.predictions is not None
-            else f"positive where the score is at least {subject.threshold:g}"
-        )
-    return facts
+    return facts | subject.answer_facts
 
 
 def _device(subject: Subject) -> str:
@@ -184,7 +175,7 @@ def _data_facts(subject: Subject) -> dict[str, Any]:
     both = [name for name in schema.sensitive_names if name in schema.feature_names]
     return {
         "name": table.name,
-        "audited rows": len(table.frame),
+        **subject.facts,
         "sha256": table.sha256,
         "training rows": None if subject.train is None else len(subject.train.frame),
         "task": SAYS[subject.task],

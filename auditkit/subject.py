@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 import numpy as np
 import pandas as pd
 
+from auditkit.bias.clusters import Clusters, clustered_counts
 from auditkit.bias.groups import group_counts
-from auditkit.data.schema import Task
+from auditkit.data.schema import Column, Task
 from auditkit.data.tables import Table, classes, labels, memberships, targets
 from auditkit.errors import NotApplicable
 from auditkit.models.card import Card
@@ -40,7 +41,8 @@ SAYS = {
 class Subject:
     """A model, the rows it is judged on, and the rows it learned from where they are known.
 
-    threshold turns scores into decisions. Everything the checks share is computed once, when it
+    threshold turns scores into decisions; controls are the columns in whose strata groups are
+    compared as well. Everything the checks share is computed once, when it
     is first asked for.
     """
 
@@ -51,11 +53,27 @@ class Subject:
     runtime: Runtime
     threshold: float = 0.5
     judge: Judge | None = None
+    controls: tuple[Column, ...] = ()
 
     @property
     def frame(self) -> pd.DataFrame:
         """The audited rows."""
         return self.table.frame
+
+    @property
+    def rows(self) -> int:
+        """How many rows are audited."""
+        return len(self.frame)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the report says of the rows beside their schema."""
+        return {"audited rows": self.rows}
+
+    @property
+    def answer_facts(self) -> dict[str, Any]:
+        """What the report says of how the model's answers were understood."""
+        return self._facts_of(self.outputs)
 
     @property
     def task(self) -> Task:
@@ -212,6 +230,17 @@ class Subject:
         self.require(Task.DECISION)
         return {name: self.counts_of([name]) for name in self.sensitive}
 
+    @property
+    def group_sizes(self) -> dict[str, pd.Series]:
+        """Rows of each group, for each sensitive column, in the order of the groups."""
+        return {name: self.memberships[name].value_counts(sort=False) for name in self.sensitive}
+
+    @property
+    def totals(self) -> pd.Series:
+        """tp, fp, fn and tn of all rows. Asked of decisions alone."""
+        everybody = np.zeros(len(self.labels), dtype=np.int8)
+        return group_counts(self.labels, self.predictions, everybody).iloc[0]
+
     @cached_property
     def right_counts(self) -> dict[str, pd.DataFrame]:
         """The same where all that counts is whether an answer is right: tp if it is, else fn."""
@@ -221,9 +250,52 @@ class Subject:
 
     def counts_of(self, columns: Sequence[str]) -> pd.DataFrame:
         """Confusion counts by group of one column, or by the intersections of several."""
-        several = self.memberships[list(columns)]
-        groups = several.iloc[:, 0] if len(columns) == 1 else several
-        return group_counts(self.labels, self.predictions, groups)
+        return group_counts(self.labels, self.predictions, self._groups(columns))
+
+    @cached_property
+    def strata(self) -> pd.DataFrame:
+        """The stratum of each row, one column for each control column.
+
+        Raises NotApplicable where none was named.
+        """
+        if not self.controls:
+            raise NotApplicable("no control column was named; name one with --control COL")
+        schema = self.table.schema.with_sensitive(self.controls)
+        return memberships(self.frame, schema, self.table.name)
+
+    @cached_property
+    def clusters(self) -> dict[str, Clusters | None]:
+        """Which rows belong together, for each sensitive column; None where all stand alone."""
+        return {name: self.clusters_of([name]) for name in self.sensitive}
+
+    def clusters_of(self, columns: Sequence[str]) -> Clusters | None:
+        """The clusters behind `counts_of` the same columns, None where all rows stand alone."""
+        return self._clusters(self.labels, self.predictions, columns)
+
+    @cached_property
+    def right_clusters(self) -> dict[str, Clusters | None]:
+        """The clusters behind `right_counts`."""
+        right = self.right.astype(np.int8)
+        ones = np.ones_like(right)
+        return {name: self._clusters(ones, right, [name]) for name in self.sensitive}
+
+    def _clusters(
+        self, truth: np.ndarray, decided: np.ndarray, columns: Sequence[str]
+    ) -> Clusters | None:
+        if not self.table.apart:
+            return None
+        together = self.frame[self.table.apart]
+        found = clustered_counts(truth, decided, self._groups(columns), together)[1]
+        return None if found.alone else found
+
+    def _groups(self, columns: Sequence[str]) -> pd.Series | pd.DataFrame:
+        """The group of each row by sensitive and control columns."""
+        known = self.memberships
+        if not set(columns) <= set(known.columns):
+            known = pd.concat(
+                [known, self.strata.drop(columns=known.columns, errors="ignore")], axis=1
+            )
+        return known[columns[0]] if len(columns) == 1 else known[list(columns)]
 
     def can(self, ability: Ability) -> bool:
         """Whether the model has an ability."""
@@ -242,6 +314,14 @@ class Subject:
                 return classes(table.frame, table.schema, table.name)
             case _:
                 return targets(table.frame, table.schema, table.name)
+
+    def _facts_of(self, outputs: Outputs) -> dict[str, Any]:
+        if not isinstance(outputs, Decisions):
+            return {}
+        own = outputs.predictions is not None
+        by_score = f"positive where the score is at least {self.threshold:g}"
+        read = {"outputs read as": outputs.reading} if outputs.reading else {}
+        return {**read, "decisions": "the model's own" if own else by_score}
 
     def _decisions(self, outputs: Outputs) -> Decisions:
         self.require(Task.DECISION)

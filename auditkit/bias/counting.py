@@ -121,7 +121,7 @@ def group_counts_of(
     cells = cells_of(
         frame,
         label=label,
-        sensitive=sensitive,
+        sensitive=_required(sensitive),
         prediction=prediction,
         score=score,
         threshold=threshold,
@@ -157,7 +157,9 @@ def score_counts_of(
     """
     if bins is not None and bins < 1:
         raise UsageError(f"bins is {bins}; give at least 1, or None for each score by itself")
-    cells = cells_of(frame, label=label, sensitive=sensitive, score=score, bins=bins, bands=bands)
+    cells = cells_of(
+        frame, label=label, sensitive=_required(sensitive), score=score, bins=bins, bands=bands
+    )
     cells.require_sound(score)
     truth = labelled(cells.labels, cells.rows, label, positive)
     return cells.score_counts(truth, list(cells.groups.columns))
@@ -182,8 +184,6 @@ def cells_of(
     require_bands(bands or {}, sensitive)
     rows = lazy(frame)
     columns = [sensitive] if isinstance(sensitive, str) else list(dict.fromkeys(sensitive))
-    if not columns:
-        raise DataError("no sensitive column given; name at least one")
     asked = (label, *columns, *(one for one in (prediction, score) if one is not None))
     require_columns(rows, asked)
     keys = {"label": nw.col(label)}
@@ -207,10 +207,17 @@ def cells_of(
             {
                 name: grouped(found[key], (bands or {}).get(name, ()))
                 for key, name in zip(groups, columns, strict=True)
-            }
+            },
+            index=range(len(found["rows"])),
         ),
         rows=np.array(found["rows"], dtype=np.int64),
     )
+
+
+def _required(sensitive: str | Sequence[str]) -> str | Sequence[str]:
+    if not sensitive:
+        raise DataError("no sensitive column given; name at least one")
+    return sensitive
 
 
 def _bin(value: nw.Expr, bins: int) -> nw.Expr:

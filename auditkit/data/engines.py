@@ -120,7 +120,10 @@ def lies_elsewhere(path: str | Path) -> bool:
         return True
     if path.suffix.lower() not in SUFFIXES or not path.is_file():
         return False
-    return path.stat().st_size > MOST_BYTES or _rows_in(path) > MOST_ROWS
+    try:
+        return path.stat().st_size > MOST_BYTES or _rows_in(path) > MOST_ROWS
+    except DataError:
+        return False  # whoever reads it says what is wrong
 
 
 def parquet_rows(path: str | Path) -> ParquetRows:

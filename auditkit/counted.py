@@ -1,0 +1,265 @@
+"""An audit of rows that were counted where they lie: all that is known of them are their counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, NoReturn, cast
+
+import numpy as np
+import pandas as pd
+
+from auditkit.bias.counting import BINS, Cells, cells_of
+from auditkit.bias.score_counts import ScoreCounts
+from auditkit.bias.tally import Bands
+from auditkit.config import AuditConfig
+from auditkit.data.engines import ParquetRows, parquet_rows
+from auditkit.data.inference import infer_schema
+from auditkit.data.memberships import band_names, memberships
+from auditkit.data.schema import Column, Kind, Schema
+from auditkit.data.tables import Table, labels
+from auditkit.data.values import MISSING
+from auditkit.errors import DataError, NotApplicable
+from auditkit.models.predictions import PredictionsModel
+from auditkit.models.predictor import Ability, Decisions
+from auditkit.runtime import Runtime
+from auditkit.subject import Subject
+
+
+class Unread:
+    """Stands where rows would. Whoever asks it for anything is told that they were not read."""
+
+    def __init__(self, rows: int) -> None:
+        self.__dict__["reason"] = (
+            f"the {rows:,} rows were counted where they lie and not read; to have this checked, "
+            "audit a sample of them in one file"
+        )
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise NotApplicable(self.__dict__["reason"])
+
+    def __len__(self) -> int:
+        return cast(int, self.anything)
+
+    def __getitem__(self, name: object) -> NoReturn:
+        raise NotApplicable(self.__dict__["reason"])
+
+    def __iter__(self) -> NoReturn:
+        raise NotApplicable(self.__dict__["reason"])
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CountedSubject(Subject):
+    """A model's answers in a table of any size. Whatever asks for its rows does not apply.
+
+    cells are the combinations of label, decision and groups that occur; positive and chosen (C,)
+    are 1 where label and decision are. decisions says how the answers were read.
+    """
+
+    source: ParquetRows
+    cells: Cells
+    positive: np.ndarray
+    chosen: np.ndarray
+    decisions: Decisions
+    score: str | None
+    bands: Bands
+
+    @property
+    def rows(self) -> int:
+        """How many rows were counted."""
+        return self.cells.total
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """That the rows were not read, and by what they were counted."""
+        files = len(self.source.files)
+        how = f"counted by DuckDB where they lie, in {files:,} file{'s' * (files > 1)}; not read"
+        return {"audited rows": self.rows, "rows": how}
+
+    @property
+    def answer_facts(self) -> dict[str, Any]:
+        """What the report says of how the model's answers were understood."""
+        return self._facts_of(self.decisions)
+
+    @property
+    def group_sizes(self) -> dict[str, pd.Series]:
+        """Rows of each group, for each sensitive column."""
+        return {name: counts.sum(axis=1) for name, counts in self.counts.items()}
+
+    @property
+    def totals(self) -> pd.Series:
+        """tp, fp, fn and tn of all rows."""
+        everybody = self.cells.with_groups(pd.DataFrame({"all": ["all"] * len(self.cells.rows)}))
+        return everybody.counts(self.positive, self.chosen, ["all"]).iloc[0]
+
+    def counts_of(self, columns: Sequence[str]) -> pd.DataFrame:
+        """Confusion counts by group of one column, or by the intersections of several."""
+        return self.cells.counts(self.positive, self.chosen, columns)
+
+    def score_counts_of(self, columns: Sequence[str], *, bins: int = BINS) -> ScoreCounts:
+        """Positives and negatives by group and bin of scores; asked of the engine each time."""
+        if self.score is None:
+            raise NotApplicable(
+                "the model gave decisions without scores; give probabilities with --score"
+            )
+        schema = self.table.schema
+        bands = {name: self.bands[name] for name in columns if name in self.bands}
+        cells = cells_of(
+            self.source.relation,
+            label=schema.target.name,
+            score=self.score,
+            sensitive=columns,
+            bins=bins,
+            bands=bands,
+        )
+        frame = _frame(schema.target.name, cells)
+        chosen = schema.with_sensitive([one for one in schema.sensitive if one.name in columns])
+        named = cells.with_groups(memberships(frame, _by_name(chosen), self.source.where))
+        return named.score_counts(labels(frame, schema, self.source.where), columns)
+
+    def compute(self) -> None:
+        """Everything was counted when the subject was made."""
+
+    def can(self, ability: Ability) -> bool:
+        """Scores of single rows cannot be had."""
+        return ability is not Ability.SCORES and super().can(ability)
+
+
+def counted_subject(config: AuditConfig, target: str, runtime: Runtime) -> CountedSubject:
+    """The answers in a Parquet file or a folder of them, counted in one pass.
+
+    Raises DataError for a column that is absent, missing answers or targets, scores outside
+    [0, 1] and files that cannot be counted; UsageError where columns cannot be meant.
+    """
+    path, prediction, score = str(config.predictions), config.prediction, config.score
+    sensitive = config.sensitive
+    source = parquet_rows(path)
+    answers = tuple(name for name in (prediction, score) if name)
+    for name in (target, *answers, *sensitive, *config.features):
+        source.require(name)
+    bands = {name: edges for name in sensitive if (edges := source.bands(name))}
+    source.require_few(target, "target")
+    for name in (*((prediction,) if prediction else ()), *sensitive):
+        if name not in bands:
+            source.require_few(name, "column")
+    cells = cells_of(
+        source.relation,
+        label=target,
+        prediction=prediction,
+        score=score,
+        threshold=config.threshold,
+        sensitive=sensitive,
+        bands=bands,
+    )
+    frame = _frame(target, cells, prediction)
+    _require_known(frame, cells, target, sensitive, path)
+    if score:
+        cells.require_sound(score)
+    schema = _schema(source, frame, target, config, bands)
+    model = PredictionsModel(
+        name=Path(path).absolute().stem,
+        where=path,
+        schema=schema,
+        prediction=prediction,
+        score=score,
+    )
+    decisions = Decisions()
+    if prediction:
+        decisions = replace(model, score=None).outputs(frame)
+    said = decisions.predictions if prediction else cells.decisions
+    assert said is not None, "without predictions the threshold decides"
+    return CountedSubject(
+        predictor=model,
+        table=Table(
+            frame=cast(pd.DataFrame, Unread(source.rows)),
+            schema=schema,
+            name=Path(path).absolute().name,
+            sha256=source.sha256,
+        ),
+        train=None,
+        card=None,
+        runtime=runtime,
+        threshold=config.threshold,
+        source=source,
+        cells=cells.with_groups(memberships(frame, _by_name(schema), path)),
+        positive=labels(frame, schema, path),
+        chosen=np.array(said, dtype=np.int8),
+        decisions=decisions,
+        score=score,
+        bands=bands,
+    )
+
+
+def _frame(target: str, cells: Cells, prediction: str | None = None) -> pd.DataFrame:
+    """The combinations as the rows of a table, each spelled as if it had been read."""
+    columns = {target: cells.labels}
+    if prediction:
+        columns[prediction] = cells.decisions or ()
+    columns |= {str(name): list(cells.groups[name].astype(object)) for name in cells.groups}
+    return pd.DataFrame({name: _known(values) for name, values in columns.items()})
+
+
+def _known(values: Sequence[Any]) -> pd.Series:
+    spelled = [one.strip() if isinstance(one, str) else one for one in values]
+    known = [None if one in MISSING and isinstance(one, str) else one for one in spelled]
+    return pd.Series(known, dtype=object).infer_objects()
+
+
+def _require_known(
+    frame: pd.DataFrame, cells: Cells, target: str, sensitive: Sequence[str], where: str
+) -> None:
+    """Raise DataError for answers or targets that are missing, and for empty sensitive columns."""
+    for name in (one for one in frame if one not in sensitive or one == target):
+        missing = int(cells.rows[frame[name].isna().to_numpy()].sum())
+        if missing:
+            what = "target" if name == target else "column"
+            raise DataError(
+                f"{what} {name!r} is missing in {missing:,} of {cells.total:,} rows of {where}: "
+                "drop these rows or fill them in"
+            )
+    for name in sensitive:
+        if frame[name].isna().all():
+            raise DataError(
+                f"sensitive column {name!r} is empty in all {cells.total:,} rows of {where}"
+            )
+
+
+def _schema(
+    source: ParquetRows, frame: pd.DataFrame, target: str, config: AuditConfig, bands: Bands
+) -> Schema:
+    """The schema that `infer_schema` gives of the same rows; kinds of features by their types."""
+    found = infer_schema(
+        frame,
+        target=target,
+        positive=config.positive,
+        sensitive=config.sensitive,
+        features=(),
+        where=source.where,
+        require_features=False,
+    )
+    taken = {target, *config.sensitive, config.prediction, config.score}
+    named = config.features or [name for name in source.columns if name not in taken]
+    kinds = (Kind.NUMERIC if source.is_number(name) else Kind.CATEGORICAL for name in named)
+    return replace(
+        found,
+        features=tuple(
+            Column(name=name, kind=kind) for name, kind in zip(named, kinds, strict=True)
+        ),
+        sensitive=tuple(
+            Column(name=one.name, kind=Kind.NUMERIC, bands=tuple(bands[one.name]))
+            if one.name in bands
+            else one
+            for one in found.sensitive
+        ),
+    )
+
+
+def _by_name(schema: Schema) -> Schema:
+    """The schema of a table in which bands have their names already."""
+    return schema.with_sensitive(
+        [
+            replace(one, kind=Kind.CATEGORICAL, levels=band_names(one.bands), bands=())
+            if one.bands
+            else one
+            for one in schema.sensitive
+        ]
+    )
