@@ -12,6 +12,7 @@ from auditkit.bias.score_counts import ScoreCounts
 from auditkit.bias.score_draws import dealt
 from auditkit.errors import DataError
 from auditkit.statistics.calibration import expected_calibration_error
+from auditkit.statistics.estimate import Estimate
 from auditkit.statistics.intervals import Bounds, score_limits
 
 Floats = NDArray[np.float64]
@@ -36,6 +37,20 @@ class GroupCalibration:
     gap: Contrast
     table: pd.DataFrame
     left_out: Mapping[str, str]
+
+    def furthest_off(self) -> tuple[str, Estimate, float]:
+        """The group whose calibration error exceeds chance by most: its error, and that chance."""
+        place = int((self.table["error"] - self.table["chance"]).to_numpy().argmax())
+        line = self.table.iloc[place]
+        error = Estimate(
+            value=float(line["error"]),
+            low=float(line["error_low"]),
+            high=float(line["error_high"]),
+            n=int(line["n"]),
+            method="consistency resampling, inverted; of this group alone",
+            confidence=self.gap.estimate.confidence,
+        )
+        return str(self.table.index[place]), error, float(line["chance"])
 
 
 def group_calibration(

@@ -3,8 +3,9 @@
 All rates at all thresholds are sums of the counts by score, from the top down.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from auditkit.bias.null import TIE, UNDEFINED, Null
 from auditkit.bias.score_counts import ScoreCounts
 from auditkit.bias.score_draws import dealt
 from auditkit.errors import UsageError
+from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.intervals import difference_of, score_limits, z_of
 
 Floats = NDArray[np.float64]
@@ -33,7 +35,8 @@ class Sweep:
     threshold, gap, low, high, chance (the mean under permuted labels), lowest and highest; the
     interval holds for all pairs at that threshold, not for all thresholds at once. widest is the
     null of the largest gap of any threshold. left_out maps a group to why it is not compared.
-    Fewer than two groups leave gaps empty, with the reason.
+    n counts the rows of all groups compared. Fewer than two
+    groups leave gaps empty, with the reason.
     """
 
     rate: str
@@ -41,9 +44,24 @@ class Sweep:
     gaps: pd.DataFrame
     widest: Null
     left_out: Mapping[str, str]
+    n: int
+    confidence: float
     reason: str = ""
 
-    def at_most(self) -> pd.Series:
+    def at(self, threshold: float) -> tuple[Estimate, float]:
+        """The largest gap at one of the thresholds, and what chance alone would give there."""
+        if self.gaps.empty:
+            return undefined(self.reason, method=METHOD), math.nan
+        place = int(np.flatnonzero(self.gaps["threshold"] == threshold)[0])
+        value, low, high, chance = (
+            float(self.gaps[one].iloc[place]) for one in ("gap", "low", "high", "chance")
+        )
+        gap = Estimate(
+            value=value, low=low, high=high, n=self.n, method=METHOD, confidence=self.confidence
+        )
+        return gap, chance
+
+    def widest_line(self) -> pd.Series:
         """The line of gaps with the largest gap of all."""
         return self.gaps.iloc[int(self.gaps["gap"].to_numpy().argmax())]
 
@@ -121,12 +139,18 @@ def _swept(
     rows, n, names = rows[kept], n[kept], np.asarray(labels, dtype=object)[kept]
     hits = _from(rows)  # (G, T)
     rates = pd.DataFrame(share(hits, n[:, None]).T, index=thresholds, columns=names)
+    sweep = Sweep(
+        rate=name,
+        rates=rates,
+        gaps=pd.DataFrame(columns=["threshold", "gap", "low", "high", "chance"]),
+        widest=UNDEFINED,
+        left_out=left_out,
+        n=int(n.sum()),
+        confidence=confidence,
+    )
     if len(kept) < 2:
-        reason = f"{len(kept)} group{'s' * (len(kept) != 1)} to compare; a gap needs two"
-        empty = pd.DataFrame(columns=["threshold", "gap", "low", "high", "chance"])
-        return Sweep(
-            rate=name, rates=rates, gaps=empty, widest=UNDEFINED, left_out=left_out, reason=reason
-        )
+        groups = f"{len(kept)} group{'' if len(kept) == 1 else 's'}"
+        return replace(sweep, reason=f"{groups} to compare; a gap needs two")
     gap, low, high = _gaps(hits, n, tukey((len(n),), confidence))
     permuted = _from(dealt(rows.sum(axis=0), n.tolist(), draws, rng)) / n[:, None, None]
     null = permuted.max(axis=0) - permuted.min(axis=0)  # (T, draws)
@@ -141,9 +165,7 @@ def _swept(
         p_value=(1 + int(np.sum(largest >= gap.max() - TIE))) / (draws + 1),
         draws=draws,
     )
-    return Sweep(
-        rate=name, rates=rates, gaps=pd.DataFrame(columns), widest=widest, left_out=left_out
-    )
+    return replace(sweep, gaps=pd.DataFrame(columns), widest=widest)
 
 
 def _from(rows: Ints) -> Ints:

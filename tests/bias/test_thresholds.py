@@ -90,7 +90,7 @@ def test_the_widest_gap_of_all_thresholds_has_a_null_of_its_own():
     assert np.mean([one.widest.mean > one.gaps["chance"].max() for one in silent]) == 1
     planted = swept(score_counts(*scored(800, shift=1.0)))["selection_rate"]
     assert planted.widest.p_value < 0.01
-    assert planted.at_most()["highest"] == "a"
+    assert planted.widest_line()["highest"] == "a"
 
 
 def test_at_a_threshold_below_and_above_all_scores_there_is_no_gap():

@@ -1,0 +1,128 @@
+"""How far apart would groups be at other thresholds than the one in force?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from auditkit.bias.thresholds import SWEPT, Sweep, threshold_sweep
+from auditkit.checks.base import CHECKS, finding, points, words
+from auditkit.checks.contrasts import chance
+from auditkit.checks.scores_by_group import DIGITS, counts_of, names
+from auditkit.ranges import ranged
+from auditkit.results import Finding, Lines, Section, Topic, Unit, View
+from auditkit.subject import Subject
+
+
+@CHECKS.register("threshold-sweep")
+@dataclass(frozen=True, kw_only=True)
+class ThresholdSweep:
+    """How far apart are groups at other thresholds than the one in force?
+
+    Nothing is judged here: the gaps at the threshold in force are judged by the rules on rates.
+    Groups whose rate rests on fewer than min_group_size rows are not compared, and are named.
+    """
+
+    rule: ClassVar[str] = "AK211"
+    title: ClassVar[str] = "Gaps at every threshold"
+    topic: ClassVar[Topic] = Topic.HARM
+
+    points: int = ranged(40, 5, 200)
+    min_group_size: int = ranged(10, 1)
+    draws: int = ranged(300, 100, 1_000_000)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """By column: the selection rate's gap in force and at its widest; the curves of gaps."""
+        views: list[View] = []
+        for column, counts in counts_of(subject):
+            swept = threshold_sweep(
+                counts,
+                rng=subject.rng(f"{self.rule} {column}"),
+                points=self.points,
+                include=subject.threshold,
+                draws=self.draws,
+                min_group_size=self.min_group_size,
+            )
+            yield _in_force(swept, column, subject.threshold)
+            if not swept["selection_rate"].gaps.empty:
+                views += _gap_lines(swept, column, subject.threshold)
+        own = not np.array_equal(subject.predictions, subject.scores >= subject.threshold)
+        yield Section(
+            title="What another threshold would do to the gaps",
+            text="The largest gap between groups if rows from each score upwards were selected. "
+            "The band holds at each threshold by itself (95 %), not along the whole line."
+            + " The model's own decisions do not follow from this threshold."
+            * own,
+            views=tuple(views),
+        )
+
+
+def _in_force(swept: dict[str, Sweep], column: str, threshold: float) -> Finding:
+    """The gap of selection rates at the threshold in force, beside the widest of any threshold."""
+    sweep, where = swept["selection_rate"], {"column": column}
+    if sweep.left_out:
+        where["not compared"] = names(sweep.left_out)
+    here, by_chance = sweep.at(threshold)
+    message = ""
+    if here.defined:
+        where |= {
+            f"{words(rate)}, widest": _widest(one)
+            for rate, one in swept.items()
+            if not one.gaps.empty
+        }
+        most = sweep.widest_line()
+        message = (
+            f"By {column}, selection rates lie up to {points(here.value)} apart at the threshold "
+            f"in force ({threshold:g}), where chance alone would give {points(by_chance)}; of all "
+            f"thresholds they lie furthest apart at {most['threshold']:.2g}: "
+            f"{points(float(most['gap']))}."
+        )
+    return finding(
+        message,
+        here,
+        metric="selection rate difference at the threshold in force",
+        unit=Unit.POINTS,
+        null=by_chance,
+        where=where,
+    )
+
+
+def _widest(sweep: Sweep) -> str:
+    line, null = sweep.widest_line(), sweep.widest
+    return (
+        f"{points(float(line['gap']))} at {line['threshold']:.2g}; chance alone would give "
+        f"{points(null.mean)} at the widest (p {chance(null.p_value)})"
+    )
+
+
+def _gap_lines(swept: dict[str, Sweep], column: str, threshold: float) -> tuple[View, ...]:
+    """The selection rate's gap with its band, and the gaps of all rates in one picture."""
+    drawn = {rate: one.gaps for rate, one in swept.items() if not one.gaps.empty}
+    frame = drawn["selection_rate"][["threshold", "gap", "low", "high"]]
+    label = f"in force: {threshold:g}"
+    band = Lines(
+        title=f"Largest gap of selection rates by {column}",
+        frame=frame.round(DIGITS).rename(columns={"gap": "gap of selection rates"}),
+        x="threshold",
+        y=("gap of selection rates", "low", "high"),
+        unit=Unit.POINTS,
+        mark=threshold,
+        mark_label=label,
+    )
+    several = pd.DataFrame({"threshold": frame["threshold"].round(DIGITS)})
+    for rate in SWEPT:
+        if rate in drawn:
+            several[words(rate)] = drawn[rate]["gap"].round(DIGITS)
+    several["selection rate, chance alone"] = drawn["selection_rate"]["chance"].round(DIGITS)
+    lines = Lines(
+        title=f"Largest gaps of all three rates by {column}",
+        frame=several,
+        x="threshold",
+        y=tuple(several.columns[1:]),
+        unit=Unit.POINTS,
+        mark=threshold,
+        mark_label=label,
+    )
+    return band, lines
