@@ -18,7 +18,7 @@ from auditkit.data.memberships import band_names, memberships
 from auditkit.data.schema import Column, Kind, Schema
 from auditkit.data.tables import Table, labels
 from auditkit.data.values import MISSING
-from auditkit.errors import DataError, NotApplicable
+from auditkit.errors import DataError, NotApplicable, UsageError
 from auditkit.models.predictions import PredictionsModel
 from auditkit.models.predictor import Ability, Decisions
 from auditkit.runtime import Runtime
@@ -116,6 +116,9 @@ class CountedSubject(Subject):
         named = cells.with_groups(memberships(frame, _by_name(chosen), self.source.where))
         return named.score_counts(labels(frame, schema, self.source.where), columns)
 
+    def clusters_of(self, columns: Sequence[str]) -> None:
+        """Counted rows stand alone."""
+
     def compute(self) -> None:
         """Everything was counted when the subject was made."""
 
@@ -131,14 +134,21 @@ def counted_subject(config: AuditConfig, target: str, runtime: Runtime) -> Count
     [0, 1] and files that cannot be counted; UsageError where columns cannot be meant.
     """
     path, prediction, score = str(config.predictions), config.prediction, config.score
-    sensitive = config.sensitive
-    source = parquet_rows(path)
+    if config.cluster:
+        raise UsageError(
+            f"--cluster {config.cluster} needs the rows themselves, and {path} is counted where it "
+            "lies: leave it out, or audit a sample in one file"
+        )
+    groups = tuple(dict.fromkeys((*config.sensitive, *config.controls)))
     answers = tuple(name for name in (prediction, score) if name)
-    for name in (target, *answers, *sensitive, *config.features):
+    if both := next((name for name in config.controls if name in (target, *answers)), None):
+        raise UsageError(f"column {both!r} is the target or an answer: name another column")
+    source = parquet_rows(path)
+    for name in (target, *answers, *groups, *config.features):
         source.require(name)
-    bands = {name: edges for name in sensitive if (edges := source.bands(name))}
+    bands = {name: edges for name in groups if (edges := source.bands(name))}
     source.require_few(target, "target")
-    for name in (*((prediction,) if prediction else ()), *sensitive):
+    for name in (*((prediction,) if prediction else ()), *groups):
         if name not in bands:
             source.require_few(name, "column")
     cells = cells_of(
@@ -147,14 +157,15 @@ def counted_subject(config: AuditConfig, target: str, runtime: Runtime) -> Count
         prediction=prediction,
         score=score,
         threshold=config.threshold,
-        sensitive=sensitive,
+        sensitive=groups,
         bands=bands,
     )
     frame = _frame(target, cells, prediction)
-    _require_known(frame, cells, target, sensitive, path)
+    _require_known(frame, cells, target, groups, path)
     if score:
         cells.require_sound(score)
-    schema = _schema(source, frame, target, config, bands)
+    every = _schema(source, frame, target, groups, config, bands)
+    schema = every.with_sensitive([one for one in every.sensitive if one.name in config.sensitive])
     model = PredictionsModel(
         name=Path(path).absolute().stem,
         where=path,
@@ -179,8 +190,9 @@ def counted_subject(config: AuditConfig, target: str, runtime: Runtime) -> Count
         card=None,
         runtime=runtime,
         threshold=config.threshold,
+        controls=tuple(one for one in every.sensitive if one.name in config.controls),
         source=source,
-        cells=cells.with_groups(memberships(frame, _by_name(schema), path)),
+        cells=cells.with_groups(memberships(frame, _by_name(every), path)),
         positive=labels(frame, schema, path),
         chosen=np.array(said, dtype=np.int8),
         decisions=decisions,
@@ -224,14 +236,19 @@ def _require_known(
 
 
 def _schema(
-    source: ParquetRows, frame: pd.DataFrame, target: str, config: AuditConfig, bands: Bands
+    source: ParquetRows,
+    frame: pd.DataFrame,
+    target: str,
+    groups: Sequence[str],
+    config: AuditConfig,
+    bands: Bands,
 ) -> Schema:
     """The schema that `infer_schema` gives of the same rows; kinds of features by their types."""
     found = infer_schema(
         frame,
         target=target,
         positive=config.positive,
-        sensitive=config.sensitive,
+        sensitive=groups,
         features=(),
         where=source.where,
         require_features=False,

@@ -292,6 +292,8 @@ def _target(config: AuditConfig) -> str:
 def _beside(subject: Subject, config: AuditConfig) -> Subject:
     """The subject with its control columns, and the column whose rows belong together."""
     table, names = subject.table, config.controls
+    if subject.controls or not (names or config.cluster):  # counted rows have theirs already
+        return subject
     for name in (*names, *([config.cluster] if config.cluster else [])):
         require_column(table.frame, name, table.name)
         if name in (table.schema.target.name, config.prediction, config.score):
