@@ -2,8 +2,8 @@
 
 Everything is read off the table of scores by group (`bias.score_counts`): a threshold of a group is
 a point (false positive rate, true positive rate) on its curve, a mix of thresholds a point between.
-The most accurate mixes whose rates differ by no more than is allowed are a linear program over the
-corners of the curves' hulls.
+The most accurate mixes whose rates differ by no more than is allowed use the corners of the curves'
+hulls: of one rate they follow from the corners in order, of two from a linear program.
 
 Hardt, Price & Srebro 2016, "Equality of Opportunity in Supervised Learning".
 """
@@ -75,8 +75,35 @@ def group_thresholds(
     fewer than two groups or one without the rows that a rate is about.
     """
     _require(counts, constraint, allowed, lottery)
-    corners = [_corners(counts, group) for group in range(len(counts.groups))]
-    shares = _optimum(counts, corners, constraint, allowed)
+    return _chosen(counts, _corners(counts), constraint, allowed, lottery)
+
+
+def frontier(
+    counts: ScoreCounts, constraint: str, allowed: Sequence[float], *, lottery: bool = True
+) -> pd.DataFrame:
+    """The best accuracy at each allowed gap, on the rows the thresholds are chosen by.
+
+    Columns allowed, accuracy, gap. More may be allowed than is used. Raises as
+    `group_thresholds` does.
+    """
+    for one in allowed:
+        _require(counts, constraint, one, lottery)
+    corners = _corners(counts)
+    found = [_chosen(counts, corners, constraint, one, lottery) for one in allowed]
+    return pd.DataFrame(
+        {
+            "allowed": list(allowed),
+            "accuracy": [one.accuracy for one in found],
+            "gap": [one.gap for one in found],
+        }
+    )
+
+
+def _chosen(
+    counts: ScoreCounts, corners: Sequence[Ints], constraint: str, allowed: float, lottery: bool
+) -> GroupThresholds:
+    find = _of_one_rate if len(CONSTRAINTS[constraint]) == 1 else _of_two_rates
+    shares = find(counts, corners, constraint, allowed)
     if not lottery:
         shares = _single(counts, shares, constraint, allowed)
     tp, fp = (shares * counts.tp).sum(axis=1), (shares * counts.fp).sum(axis=1)
@@ -91,23 +118,6 @@ def group_thresholds(
         shares=shares,
         accuracy=right / float(counts.rows.sum()),
         gap=float(np.ptp(rates, axis=1).max()),
-    )
-
-
-def frontier(
-    counts: ScoreCounts, constraint: str, allowed: Sequence[float], *, lottery: bool = True
-) -> pd.DataFrame:
-    """The best accuracy at each allowed gap, on the rows the thresholds are chosen by.
-
-    Columns allowed, accuracy, gap. More may be allowed than is used.
-    """
-    found = [group_thresholds(counts, constraint, allowed=one, lottery=lottery) for one in allowed]
-    return pd.DataFrame(
-        {
-            "allowed": list(allowed),
-            "accuracy": [one.accuracy for one in found],
-            "gap": [one.gap for one in found],
-        }
     )
 
 
@@ -126,8 +136,12 @@ def about(counts: ScoreCounts, constraint: str) -> Ints:
     return np.asarray(np.min([of[name] for name in CONSTRAINTS[constraint]], axis=0))
 
 
-def _corners(counts: ScoreCounts, group: int) -> Ints:
-    """Places of the thresholds that are corners of the upper hull of a group's curve."""
+def _corners(counts: ScoreCounts) -> list[Ints]:
+    """Places of the thresholds that are corners of the upper hull of each group's curve."""
+    return [_hull(counts, group) for group in range(len(counts.groups))]
+
+
+def _hull(counts: ScoreCounts, group: int) -> Ints:
     points = np.column_stack([counts.fp[group], counts.tp[group]]).astype(float)
     ends = np.array([0, len(points) - 1])
     if not (points[0] > 0).all():  # without either outcome the curve is a straight line
@@ -137,10 +151,40 @@ def _corners(counts: ScoreCounts, group: int) -> Ints:
     return np.union1d(hull[hull < len(points)], ends)
 
 
-def _optimum(
+def _of_one_rate(
     counts: ScoreCounts, corners: Sequence[Ints], constraint: str, allowed: float
 ) -> Floats:
-    """Shares (G, S + 1) of the thresholds, by a linear program over the corners."""
+    """Shares (G, S + 1) of the thresholds.
+
+    Along its hull the rows that a group gets right rise to a peak and fall, as a concave function
+    of the rate. So within a window of rates the best is the one nearest to the peak, and the sum
+    over groups bends only where a window begins or ends at a corner: one of these is the optimum.
+    """
+    curves = []
+    for group, place in enumerate(corners):
+        tp, fp = counts.tp[group, place], counts.fp[group, place]
+        (rate,) = _rates(tp, fp, counts.tp[group, :1], counts.fp[group, :1], constraint)
+        order = np.lexsort((fp - tp, rate))
+        order = order[np.diff(rate[order], prepend=-1.0) > 0]  # of one rate the most right
+        curves.append((rate[order], (tp - fp)[order], place[order]))
+    peaks = np.array([rate[gain.argmax()] for rate, gain, _ in curves])
+    every = np.concatenate([rate for rate, _, _ in curves])
+    lowest = np.unique(np.clip(np.concatenate([every, every - allowed]), 0, 1))
+    wanted = np.clip(peaks[:, None], lowest, np.minimum(lowest + allowed, 1))  # (G, windows)
+    right = [np.interp(at, rate, gain) for at, (rate, gain, _) in zip(wanted, curves, strict=True)]
+    target = wanted[:, int(np.sum(right, axis=0).argmax())]
+    shares = np.zeros((len(corners), len(counts.scores) + 1))
+    for group, (rate, _, place) in enumerate(curves):
+        after = int(np.clip(np.searchsorted(rate, target[group]), 1, len(rate) - 1))
+        part = (target[group] - rate[after - 1]) / (rate[after] - rate[after - 1])
+        shares[group, place[after - 1]], shares[group, place[after]] = 1 - part, part
+    return shares
+
+
+def _of_two_rates(
+    counts: ScoreCounts, corners: Sequence[Ints], constraint: str, allowed: float
+) -> Floats:
+    """The same by a linear program over the corners (Hardt et al. 2016)."""
     total, positives, negatives = counts.rows.sum(), counts.tp[:, 0], counts.fp[:, 0]
     owner = np.repeat(np.arange(len(corners)), [len(one) for one in corners])
     place = np.concatenate(corners)
@@ -195,7 +239,9 @@ def _single(counts: ScoreCounts, shares: Floats, constraint: str, allowed: float
     step = float((1 / about(counts, constraint)).max())
     fits = gap <= max(allowed + step, float(gap.min())) + 1e-12
     best = int(np.where(fits, right, -np.inf).argmax())
-    return np.asarray(np.eye(shares.shape[1])[places[:, best]])
+    chosen = np.zeros_like(shares)
+    chosen[rows[:, 0], places[:, best]] = 1.0
+    return chosen
 
 
 def _rates(

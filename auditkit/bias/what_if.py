@@ -1,7 +1,7 @@
 """What if each group had a threshold of its own? Accuracy against the gap that is left.
 
-Thresholds (`bias.group_thresholds`) flatter on the rows they were chosen by. Here they are chosen on one
-half of the rows and measured on the other.
+Thresholds (`bias.group_thresholds`) flatter on the rows they were chosen by. Here they are chosen
+on one half of the rows and measured on the other.
 """
 
 from collections.abc import Mapping
@@ -122,8 +122,8 @@ def frontiers(
     counts: ScoreCounts,
     *,
     threshold: float,
-    points: int = 12,
-    bins: int = 400,
+    points: int = 8,
+    bins: int = 200,
     min_group_size: int = 10,
 ) -> pd.DataFrame:
     """The best accuracy at each allowed gap: column allowed, and one for each of CONSTRAINTS.

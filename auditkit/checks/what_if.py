@@ -17,7 +17,8 @@ from auditkit.results import Finding, Lines, Section, Table, Topic, Unit
 from auditkit.statistics.estimate import undefined
 from auditkit.subject import Subject
 
-POINTS = 12  # of each line of the frontier
+POINTS = 10  # of each line of the frontier
+LOTTERY = "equalized_odds"
 GAPS = {
     "demographic_parity": "selection rate",
     "equal_opportunity": "true positive rate",
@@ -151,13 +152,12 @@ def _thresholds(tried: list[Tried]) -> Table:
             column=one.column, constraint=words(one.constraint)
         )
         for one in tried
-        if one.found is not None
+        if one.found is not None and one.constraint != LOTTERY
     ]
-    names = ["column", "constraint", "group", "threshold", "share"]
+    names = ["column", "constraint", "group", "threshold"]
     frame = pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
     return Table(
         title="The thresholds that were tried",
-        frame=frame.rename(columns={"share": "share of the group"}).round(4),
-        shares=("share of the group",),
-        text="Several lines of one group are a lottery: its rows are decided by either at random.",
+        frame=frame.round(4),
+        text="At or above it the decision is positive. Those of equalized odds are lotteries.",
     )
