@@ -9,7 +9,7 @@ Slicing Analysis".
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,6 +53,13 @@ class Abroca:
     null: Null
     groups: pd.DataFrame
     left_out: Mapping[str, str]
+
+    def largest(self) -> Estimate:
+        """The same area within the ends of all: what a limit on every group's area is held to."""
+        if not self.estimate.defined:
+            return self.estimate
+        low, high = float(self.groups["low"].max()), float(self.groups["high"].max())
+        return replace(self.estimate, low=low, high=high)
 
 
 def abroca(
@@ -263,13 +270,7 @@ def _lowest(shape: Floats, noise: Floats, area: float, share: float) -> float:
 
 
 def _estimate(groups: pd.DataFrame, most: int, confidence: float) -> Estimate:
-    """The area that stands out; its upper end is the largest of all, so that it holds for any."""
-    line = groups.iloc[most]
-    return Estimate(
-        value=float(line["area"]),
-        low=float(line["low"]),
-        high=float(groups["high"].max()),
-        n=int(line["n"]),
-        method=METHOD,
-        confidence=confidence,
-    )
+    """The area of one line, with the interval that holds beside those of all others."""
+    area, low, high = (float(groups[one].iloc[most]) for one in ("area", "low", "high"))
+    n = int(groups["n"].iloc[most])
+    return Estimate(value=area, low=low, high=high, n=n, method=METHOD, confidence=confidence)

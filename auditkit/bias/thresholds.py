@@ -76,19 +76,20 @@ def threshold_sweep(
     draws: int = 300,
     min_group_size: int = 10,
 ) -> dict[str, Sweep]:
-    """Selection rate, true and false positive rate by group at about `points` thresholds.
+    """Selection rate, true and false positive rate by group at up to `points` thresholds.
 
-    Thresholds are scores that cut the rows into parts of about equal weight; with None, every
-    score. One more may be included, such as the one in force. Rates that rest on fewer than
-    min_group_size rows are left out, by name. Raises UsageError for fewer than two points, a
-    threshold to include that is NaN, and a confidence outside (0, 1).
+    Half of the thresholds are evenly spaced, half cut the rows into parts of about equal weight,
+    as scores may crowd; with None, every score is one. One more may be included, such as the one
+    in force. Groups whose rate rests on fewer than min_group_size rows are left out, by name.
+    Raises UsageError for fewer than two points, a threshold to include that is NaN, and a
+    confidence outside (0, 1).
     """
     z_of(confidence)  # which refuses what is no share
     if points is not None and points < 2:
         raise UsageError(f"points is {points}; give at least 2, or None for every score")
     if include is not None and np.isnan(include):
         raise UsageError("the threshold to include is NaN; give a number")
-    thresholds = (counts if points is None else counts.coarser(points)).scores
+    thresholds = counts.scores if points is None else _spread(counts, points)
     if include is not None:
         thresholds = np.union1d(thresholds, [include])
     sides = {
@@ -110,6 +111,15 @@ def threshold_sweep(
         )
         for name, side in sides.items()
     }
+
+
+def _spread(counts: ScoreCounts, points: int) -> Floats:
+    """Thresholds over the range of the scores: of probabilities, over 0 to 1."""
+    low, high = float(counts.scores[0]), float(counts.scores[-1])
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    even = np.linspace(low, high, points // 2 + 1)
+    return np.union1d(even, counts.coarser(points - points // 2).scores)
 
 
 def _between(side: Ints, places: Ints) -> Ints:

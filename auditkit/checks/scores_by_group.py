@@ -125,7 +125,7 @@ class CalibrationByGroup:
         most, least = (_promise(gap, group) for group in (gap.highest, gap.lowest))
         return replace(
             found,
-            message=f"By {column}, scores promise {most} and {least}: "
+            message=f"By {column}, scores promise {most} and {least} than came true: "
             f"{points(gap.estimate.value)} apart; chance alone would give "
             f"{points(gap.null.mean)}.",
         )
@@ -189,7 +189,7 @@ class RocCurves:
             f"{'' if beyond else ', and often as much as was seen'}.",
             estimate,
             metric="area between ROC curves",
-            status=at_most(estimate, limit),
+            status=at_most(found.largest(), limit),
             limit=limit,
             null=found.null.mean,
             where=where,
@@ -209,7 +209,7 @@ def counts_of(subject: Subject) -> Iterator[tuple[str, ScoreCounts]]:
 def _promise(gap: Contrast, group: str) -> str:
     """How far a group's scores are from what came true, in words."""
     value = float(gap.groups["value"][group])
-    return f"{group} {points(abs(value))} {'more' if value >= 0 else 'less'} than came true"
+    return f"{group} {points(abs(value))} {'more' if value >= 0 else 'less'}"
 
 
 def _furthest_off(found: GroupCalibration, column: str) -> Finding:

@@ -62,8 +62,13 @@ class ThresholdSweep:
 def _in_force(swept: dict[str, Sweep], column: str, threshold: float) -> Finding:
     """The gap of selection rates at the threshold in force, beside the widest of any threshold."""
     sweep, where = swept["selection_rate"], {"column": column}
-    if sweep.left_out:
-        where["not compared"] = names(sweep.left_out)
+    left_out = {
+        f"{group} ({words(rate)})": why
+        for rate, one in swept.items()
+        for group, why in one.left_out.items()
+    }
+    if left_out:
+        where["not compared"] = names(left_out)
     here, by_chance = sweep.at(threshold)
     message = ""
     if here.defined:

@@ -1,7 +1,7 @@
 """Each check has a case in which it fires, one in which it stays silent, one it has no say in."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from auditkit.checks.base import CHECKS, Check
+from auditkit.data.schema import Column, Kind
 from auditkit.errors import NotApplicable
 from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
@@ -17,6 +18,7 @@ from auditkit.subject import Subject
 from tests.answers import animals, prices, speeches, spellings
 from tests.prejudiced import reader, speaker
 from tests.recommending import recommender
+from tests.scored import scored_groups
 from tests.subjects import card_with, counted, gap_of, generator, hungry, quadrants, subject
 
 
@@ -71,6 +73,12 @@ def memorised(*, wrong: float) -> Subject:
     return subject(test, train=train, card=card_with())
 
 
+def within_branches(gap: float) -> Subject:
+    made = subject(gap_of(gap))
+    branch = Column(name="branch", kind=Kind.CATEGORICAL)
+    return replace(made, controls=(branch,))
+
+
 def nobody() -> Subject:
     return subject(gap_of(0.0), sensitive=())
 
@@ -120,6 +128,12 @@ CASES = {
         lambda: subject(counted(**LOST_POSITIVES)), lambda: subject(counted(**EVEN)), nobody
     ),
     "four-fifths": Cases(lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody),
+    "within-strata": Cases(
+        lambda: within_branches(0.3),
+        lambda: within_branches(0.0),
+        lambda: subject(gap_of(0.3)),
+        {"max_difference": 0.1},
+    ),
     "group-results": Cases(lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody),
     "group-sizes": Cases(lambda: subject(gap_of(0.3)), lambda: subject(gap_of(0.0)), nobody),
     "missing-values": Cases(
@@ -213,8 +227,26 @@ CASES = {
         lambda: generator(quadrants(1000, seed=2)),
         lambda: subject(gap_of(0.0)),
     ),
+    "auc-equality": Cases(
+        lambda: scored_groups(order=0.2), scored_groups, lambda: subject(gap_of(0.0))
+    ),
+    "group-calibration": Cases(
+        lambda: scored_groups(skew=0.1),
+        scored_groups,
+        lambda: subject(gap_of(0.0)),
+        {"max_difference": 0.05},
+    ),
+    "abroca": Cases(
+        lambda: scored_groups(order=0.2),
+        scored_groups,
+        lambda: subject(gap_of(0.0)),
+        {"max_area": 0.05},
+    ),
+    "threshold-sweep": Cases(
+        lambda: scored_groups(skew=0.1), scored_groups, lambda: subject(gap_of(0.0))
+    ),
 }
-ONLY_MEASURES = {"group-results", "group-sizes", "training-course"}
+ONLY_MEASURES = {"threshold-sweep", "group-results", "group-sizes", "training-course"}
 
 
 def outcome(name: str, made: Subject) -> tuple[list[Finding], list[Section]]:
@@ -317,5 +349,5 @@ def test_of_many_intersections_the_largest_are_shown_and_the_rest_are_counted():
     assert len(crossed.frame) == min(40, int((every >= 10).sum())) > 0
     assert crossed.frame["rows"].min() >= 10
     hidden = len(frame) - int(crossed.frame["rows"].sum())
-    assert crossed.text.endswith(f"hold {hidden:,} rows.")
+    assert f"hold {hidden:,} rows." in crossed.text
     assert f"of {len(every):,} intersections" in crossed.text

@@ -1,0 +1,145 @@
+"""What is said of scores by group: who, how much, what chance gives; and what bad input is told."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from auditkit.checks.base import CHECKS
+from auditkit.results import Finding, Section, Status
+from auditkit.runner import run_checks
+from auditkit.subject import Subject
+from tests.scored import scored_groups
+from tests.subjects import subject
+
+NAMES = ("auc-equality", "group-calibration", "abroca", "threshold-sweep")
+
+
+def outcome(name: str, made: Subject, **limits) -> tuple[list[Finding], Section]:
+    *findings, section = CHECKS[name](**limits).run(made)
+    return findings, section
+
+
+def test_a_group_whose_order_is_lost_is_named_with_its_auc():
+    (found,), section = outcome("auc-equality", scored_groups(order=0.2))
+    assert found.status is Status.FAILED
+    assert found.where["lowest"] == "b"
+    assert "the AUC of b (" in found.message
+    assert "chance alone would give" in found.message
+    assert list(section.views[0].frame["group"]) == ["a", "b"]
+
+
+def test_a_promise_that_is_not_kept_is_named_in_points():
+    findings, section = outcome("group-calibration", scored_groups(skew=0.1), max_difference=0.05)
+    gap, error = findings
+    assert gap.status is Status.FAILED
+    assert gap.message.startswith("By group, scores promise b ")
+    assert "points more and a " in gap.message
+    assert 0.05 < gap.interval[0] < 0.1 < gap.interval[1]
+    assert error.where["group"] == "b"
+    assert error.value > 3 * error.null
+    assert [len(view.frame) for view in section.views] == [2, 2]
+
+
+def test_curves_that_part_are_told_from_curves_that_part_by_chance():
+    (found,), _ = outcome("abroca", scored_groups(order=0.2))
+    assert found.status is Status.MEASURED
+    assert found.interval[0] > 0.02
+    assert found.null < 0.02
+    assert "often as much" not in found.message
+    (found,), section = outcome("abroca", scored_groups(n=400))
+    assert found.interval[0] == 0
+    assert "often as much as was seen" in found.message
+    assert len(section.views[0].frame) == 1
+
+
+def test_an_area_within_the_limit_passes_only_if_every_group_s_does():
+    made = scored_groups(order=0.5, groups="abc", n=3000)
+    (found,), section = outcome("abroca", made, max_area=0.3)
+    assert found.status is Status.PASSED
+    largest = section.views[0].frame["high"].max()
+    (found,), _ = outcome("abroca", made, max_area=float(largest) - 0.001)
+    assert found.status in (Status.INSUFFICIENT, Status.FAILED)
+
+
+def test_the_sweep_says_where_the_threshold_in_force_stands():
+    made = scored_groups(skew=0.15)
+    (found,), section = outcome("threshold-sweep", replace(made, threshold=0.3))
+    assert found.status is Status.MEASURED
+    assert "threshold in force (0.3)" in found.message
+    rates = pd.Series(made.scores >= 0.3).groupby(made.frame["group"]).mean()
+    assert found.value == pytest.approx(rates["b"] - rates["a"])
+    band, lines = section.views
+    assert band.mark == lines.mark == 0.3
+    assert 20 <= len(band.frame) <= 45
+    assert band.frame["gap of selection rates"].max() >= round(found.value, 4)
+    assert "own decisions" not in section.text
+
+
+def test_decisions_that_no_threshold_explains_are_said_to_be_so():
+    made = scored_groups(n=500)
+    frame = made.frame.assign(prediction=np.arange(500) % 2)
+    _, section = outcome("threshold-sweep", subject(frame, score="score"))
+    assert "own decisions do not follow" in section.text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_same_scores_serve_both_groups_and_nobody_is_blamed(name: str):
+    findings, _ = outcome(name, scored_groups())
+    assert {one.status for one in findings} <= {Status.PASSED, Status.MEASURED}
+    assert findings[0].value < 0.04
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_group_alone_is_undefined_with_the_reason(name: str):
+    findings, _ = outcome(name, scored_groups(groups="a", n=300))
+    assert findings[0].status is Status.NOT_APPLICABLE
+    assert np.isnan(findings[0].value)
+    assert "two" in findings[0].message
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_groups_that_are_too_small_are_left_out_by_name(name: str):
+    made = scored_groups(n=600)
+    group = made.frame["group"].to_numpy(object)
+    group[:4], group[4] = "few", None
+    frame = made.frame.assign(group=group)
+    findings, _ = outcome(name, subject(frame, prediction=None, score="score"))
+    assert findings[0].value < 0.2
+    assert "few" in findings[0].where["not compared"]
+    assert "(missing)" in findings[0].where["not compared"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_group_without_positives_is_never_called_fair(name: str):
+    made = scored_groups(n=600)
+    label = np.where(made.frame["group"] == "b", 0, made.frame["label"])
+    made = subject(made.frame.assign(label=label), prediction=None, score="score")
+    findings, _ = outcome(name, made)
+    if name in ("auc-equality", "abroca"):
+        assert findings[0].status is Status.NOT_APPLICABLE
+        assert "b: 0 positives" in findings[0].where["not compared"]
+    elif name == "threshold-sweep":
+        assert "b (true positive rate): 0 rows" in findings[0].where["not compared"]
+        assert "true positive rate, widest" not in findings[0].where
+    else:
+        assert findings[0].value > 0.1
+
+
+def test_scores_that_are_all_alike_give_a_coin_and_no_gap():
+    made = scored_groups(n=600)
+    made = subject(made.frame.assign(score=0.5), prediction=None, score="score")
+    (auc,), _ = outcome("auc-equality", made)
+    (area,), _ = outcome("abroca", made)
+    assert auc.value == area.value == 0
+    assert auc.interval[1] > 0
+    (sweep,), _ = outcome("threshold-sweep", made)
+    assert sweep.value == 0
+
+
+def test_in_an_audit_none_of_them_breaks():
+    report = run_checks(scored_groups(n=400, groups="abc"))
+    mine = {one.name: one.status for one in report.results if one.name in NAMES}
+    assert set(mine) == set(NAMES)
+    assert Status.BROKEN not in mine.values()
