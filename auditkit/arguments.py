@@ -6,7 +6,8 @@ from typing import Any
 
 from auditkit.errors import UsageError
 
-SEVERAL = ("--sensitive", "--features", "--set")  # options that may take several values at once
+# Options that may take several values at once.
+SEVERAL = ("--sensitive", "--control", "--features", "--set")
 INSTEAD = ("--model", "--predictions", "--config")  # options that stand for a command's argument
 
 

@@ -19,6 +19,8 @@ class AuditConfig:
     """What to audit, on which rows and with which limits.
 
     model is a checkpoint folder or `package.module:factory`; data a file or a catalogue name.
+    groups are also compared within the strata of controls; rows of one cluster (a person, a
+    document) belong together.
     checks maps a check's name to its limits; a check with `skip = "reason"` is not run.
     threshold turns scores into decisions; judge is the
     checkpoint of a classifier that looks at a generator's images.
@@ -35,6 +37,8 @@ class AuditConfig:
     prediction: str | None = None
     score: str | None = None
     sensitive: tuple[str, ...] = ()
+    controls: tuple[str, ...] = ()
+    cluster: str | None = None
     features: tuple[str, ...] = ()
     threshold: float = ranged(0.5, *SHARE)
     title: str | None = None

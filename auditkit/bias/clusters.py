@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from scipy.stats import t as student
 
-from auditkit.bias.groups import CELLS, Rate, cell_places, share
+from auditkit.bias.groups import CELLS, Rate, cell_places, rate_estimates, share
 from auditkit.bias.null import Null, null_from
 from auditkit.bias.pairs import Comparison, Contest
 from auditkit.data.values import coded
 from auditkit.errors import DataError
-from auditkit.statistics.intervals import z_of
+from auditkit.statistics.intervals import rate_interval, z_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -104,6 +104,19 @@ def clustered(contest: Contest, clusters: Clusters) -> Contest:
     effective = _effective(ones, hits, n)[2][0]
     holding = np.asarray(ones @ (n > 0)).ravel()
     return replace(contest, effective=np.maximum(effective * _few(holding), 1e-6))
+
+
+def clustered_estimates(
+    counts: pd.DataFrame, rate_name: str, clusters: Clusters | None, *, confidence: float = 0.95
+) -> pd.DataFrame:
+    """`rate_estimates`, each interval as wide as whole clusters make it."""
+    frame = rate_estimates(counts, rate_name, confidence=confidence)
+    if clusters is None:
+        return frame
+    contest = clustered(Contest.of(counts, rate_name), clusters)
+    hits = share(contest.hits, contest.n) * contest.support
+    low, high = rate_interval(hits, contest.support, confidence=confidence)
+    return frame.assign(low=low, high=high)
 
 
 def drawn_clusters(

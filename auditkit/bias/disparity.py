@@ -269,9 +269,8 @@ def _contests(
     for contest in contests:
         n = contest.rate.parts(counts)[1]
         for place in np.flatnonzero(n < min_group_size):
-            rows = f"{n[place]:,} row" if n[place] == 1 else f"{n[place]:,} rows"
             left_out.setdefault(label(groups[place]), []).append(
-                f"{_words(contest.name)} rests on {rows}, fewer than {min_group_size:,}"
+                f"{_words(contest.name)} rests on fewer than {min_group_size:,} rows"
             )
     return contests, {group: "; ".join(reasons) for group, reasons in left_out.items()}
 

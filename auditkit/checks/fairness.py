@@ -1,6 +1,6 @@
 """Does the model treat groups differently, by how much, and by how much would chance alone?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from math import nan
@@ -8,8 +8,10 @@ from typing import ClassVar
 
 import pandas as pd
 
+from auditkit.bias.clusters import Clusters, clustered_estimates
 from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, four_fifths, rows_needed
-from auditkit.bias.groups import CELLS, RATES, label, rate_estimates, rates
+from auditkit.bias.groups import CELLS, RATES, label, rates
+from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_least, at_most, finding, percent, points, words
 from auditkit.data.schema import Task
 from auditkit.ranges import SHARE, ranged
@@ -46,9 +48,12 @@ class GroupGap:
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding for the difference and one for the ratio, by column; the rates as pictures."""
         views: list[Intervals] = []
+        least = self.min_group_size
         for column, counts in self.counts(subject).items():
             yield from self._findings(subject, column, counts)
-            views += [_picture(counts, column, rate) for rate in self.drawn]
+            together = self.clusters(subject)[column]
+            drawn = (_picture(counts, column, rate, together, least) for rate in self.drawn)
+            views += [one for one in drawn if len(one.frame)]
         meaning = "; ".join(
             f"{words(rate)}: {MEANINGS[rate]}" for rate in DISPARITIES[self.disparity]
         )
@@ -60,6 +65,10 @@ class GroupGap:
         """The counts to compare, by sensitive column."""
         return subject.counts
 
+    def clusters(self, subject: Subject) -> Mapping[str, Clusters | None]:
+        """Which of those rows belong together, by sensitive column."""
+        return subject.clusters
+
     def _findings(self, subject: Subject, column: str, counts: pd.DataFrame) -> Iterator[Finding]:
         def measured(comparison: str) -> Disparity:
             return disparity(
@@ -69,6 +78,7 @@ class GroupGap:
                 rng=subject.rng(f"{self.rule} {column} {comparison}"),
                 draws=self.draws,
                 min_group_size=self.min_group_size,
+                clusters=self.clusters(subject)[column],
             )
 
         gap, ratio = measured("difference"), measured("ratio")
@@ -176,6 +186,10 @@ class AccuracyEquality(GroupGap):
         subject.require(Task.DECISION, Task.CLASSES)
         return subject.right_counts if subject.task is Task.CLASSES else subject.counts
 
+    def clusters(self, subject: Subject) -> Mapping[str, Clusters | None]:
+        """The same of the rows that belong together."""
+        return subject.right_clusters if subject.task is Task.CLASSES else subject.clusters
+
 
 @CHECKS.register("four-fifths")
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +220,7 @@ class FourFifthsRule:
                 rng=subject.rng(f"{self.rule} {column}"),
                 draws=self.draws,
                 min_group_size=self.min_group_size,
+                clusters=subject.clusters[column],
             )
             rule = four_fifths(kept)
             share = percent(float(rule.ratio)) if rule.ratio is not None else "undefined"
@@ -226,12 +241,15 @@ class FourFifthsRule:
             )
 
 
-def _picture(counts: pd.DataFrame, column: str, rate: str) -> Intervals:
-    frame = rate_estimates(counts, rate)
+def _picture(
+    counts: pd.DataFrame, column: str, rate: str, together: Clusters | None, least: int
+) -> Intervals:
+    shown = may_be_shown(counts, least)
+    frame = clustered_estimates(counts, rate, together)[shown]
     hits, n = RATES[rate].parts(counts)
     overall = float(hits.sum() / n.sum()) if n.sum() else float("nan")
     frame = frame.reset_index(drop=True)
-    frame.insert(0, GROUP, [label(group) for group in counts.index])
+    frame.insert(0, GROUP, [label(group) for group in counts.index[shown]])
     return Intervals(
         title=f"{words(rate).capitalize()} by {column}",
         frame=frame.rename(columns={"value": words(rate)}),
@@ -241,6 +259,7 @@ def _picture(counts: pd.DataFrame, column: str, rate: str) -> Intervals:
         high="high",
         reference=overall,
         reference_label="all rows",
+        text=not_shown(counts, shown, least),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.bias.groups import CELLS, label, rate_estimates, rates
+from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, finding, percent, words
 from auditkit.data.schema import Task
 from auditkit.ranges import ranged
@@ -36,7 +37,8 @@ class GroupResults:
         """A table for each sensitive column and one for the intersections."""
         subject.require(Task.DECISION)
         names = subject.sensitive
-        tables = [_rates_table(counts, column) for column, counts in subject.counts.items()]
+        least = self.min_group_size
+        tables = [_shown(counts, column, least) for column, counts in subject.counts.items()]
         crossed = subject.counts_of(names)
         if len(names) > 1:
             tables.append(self._largest(crossed, " × ".join(names)))
@@ -47,20 +49,24 @@ class GroupResults:
             text="tp, fp, fn and tn count true and false positives and negatives; everything on "
             "fairness in this report follows from them. A dash is a rate that is undefined, for "
             "instance a true positive rate where nobody has the positive outcome.",
-            views=tuple(tables),
+            views=tuple(table for table in tables if len(table.frame) or table.text),
         )
 
     def _largest(self, crossed: pd.DataFrame, columns: str) -> Table:
         rows = crossed[list(CELLS)].sum(axis=1).to_numpy()
-        ranks = np.argsort(-rows, kind="stable")[: self.most_intersections]
-        shown = np.sort(ranks[rows[ranks] >= self.min_group_size])
+        may = may_be_shown(crossed, self.min_group_size)
+        ranks = np.argsort(-rows, kind="stable")
+        shown = np.sort(ranks[may[ranks]][: self.most_intersections])
         table = _rates_table(crossed.iloc[shown], columns)
-        hidden = len(crossed) - len(shown)
-        if not hidden:
+        left = len(crossed) - len(shown)
+        if not left:
             return table
-        left = f"The {len(shown)} largest of {len(crossed):,} intersections; the other {hidden:,} "
-        left += f"hold {int(rows.sum() - rows[shown].sum()):,} rows."
-        return replace(table, text=left)
+        said = (
+            f"{len(shown)} of {len(crossed):,} intersections, the largest that may be shown; the "
+        )
+        said += f"other {left:,} hold {int(rows.sum() - rows[shown].sum()):,} rows. "
+        said += not_shown(crossed, may, self.min_group_size, "intersection")
+        return replace(table, text=said.strip())
 
     def _worst_served(self, counts: pd.DataFrame, names: tuple[str, ...]) -> Finding:
         large = counts[counts[list(CELLS)].sum(axis=1) >= self.min_group_size]
@@ -87,6 +93,11 @@ class GroupResults:
             metric="accuracy of the worst-served group",
             where={"group": group},
         )
+
+
+def _shown(counts: pd.DataFrame, column: str, least: int) -> Table:
+    may = may_be_shown(counts, least)
+    return replace(_rates_table(counts[may], column), text=not_shown(counts, may, least))
 
 
 def _rates_table(counts: pd.DataFrame, column: str) -> Table:
