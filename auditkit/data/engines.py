@@ -173,6 +173,7 @@ def _connection(files: Sequence[Path]) -> tuple[Any, Any]:
             "threads": min(os.cpu_count() or 1, MOST_THREADS),
             "temp_directory": "",  # nothing is written: what does not fit is refused
             "preserve_insertion_order": False,
+            "enable_progress_bar": False,  # only the command line prints
         },
     )
     connection.execute(f"SET allowed_paths = [{_listed(files)}]")
