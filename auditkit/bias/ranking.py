@@ -19,12 +19,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import gammaln
 
-from auditkit.bias.groups import label
-from auditkit.bias.membership import membership
 from auditkit.data.values import coded
 from auditkit.errors import DataError, UsageError
-from auditkit.statistics.classification import mean_estimate
-from auditkit.statistics.estimate import Estimate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -168,56 +164,6 @@ def by_user(
     for name, lacking in undefined.items():
         frame.loc[lacking, [name, f"{name}_random"]] = np.nan
     return frame.assign(reason=reason)
-
-
-def within_groups(
-    users: Any,
-    relevance: Any,
-    scores: Any,
-    groups: Any,
-    *,
-    k: int = 10,
-    confidence: float = 0.95,
-) -> pd.DataFrame:
-    """NDCG among the candidates of one group of items alone: ndcg, low, high, random, users.
-
-    groups is a group a row; a line of the table for each, in order. users counts those with two
-    candidates of the group.
-    """
-    codes, index = membership(groups, {"scores": len(scores)})
-    whole = pd.Series(users).to_numpy(), np.asarray(relevance, float), np.asarray(scores, float)
-    lines = []
-    for place in range(len(index)):
-        own = by_user(*(one[codes == place] for one in whole), k=k)
-        ndcg = served(own, "ndcg", confidence=confidence)
-        lines.append((ndcg.value, ndcg.low, ndcg.high, own["ndcg_random"].mean(), ndcg.n))
-    return pd.DataFrame(
-        lines,
-        columns=["ndcg", "low", "high", "random", "users"],
-        index=pd.Index([label(one) for one in index], name="group", dtype=object),
-    )
-
-
-def served(per_user: pd.DataFrame, measure: str, *, confidence: float = 0.95) -> Estimate:
-    """The mean of a measure over the users who have one, with Student's interval."""
-    values = per_user[measure_of(measure)].dropna().to_numpy(float)
-    return mean_estimate(values, most=1.0, confidence=confidence)
-
-
-def gain_over_random(per_user: pd.DataFrame, measure: str, *, confidence: float = 0.95) -> Estimate:
-    """How much above a random order of the same candidates a measure is, on average over users."""
-    both = per_user[[measure_of(measure), f"{measure}_random"]].dropna()
-    gain = (both[measure] - both[f"{measure}_random"]).to_numpy(float)
-    shifted = mean_estimate(gain + 1, most=2.0, confidence=confidence)
-    return Estimate(
-        value=shifted.value - 1,
-        low=shifted.low - 1,
-        high=shifted.high - 1,
-        n=shifted.n,
-        method="Student's t over users, paired",
-        confidence=confidence,
-        reason=shifted.reason,
-    )
 
 
 def _reciprocal(order: Ranked, hit: NDArray[np.bool_], first: Ints, tied: Ints) -> Floats:

@@ -15,6 +15,7 @@ from auditkit.bias.contrast import Contrast, Measured, contrast
 from auditkit.bias.groups import label
 from auditkit.bias.membership import membership
 from auditkit.bias.ranking import MEASURES, measure_of
+from auditkit.bias.user_means import error_of
 from auditkit.data.values import coded
 from auditkit.errors import DataError, UsageError
 
@@ -71,7 +72,7 @@ def service_gap(
     several = list(kept.values())
     means = np.array([own.mean() for own in several])
     pooled = _pooled(several)
-    errors = np.array([_error(own.var(ddof=1), len(own), pooled) for own in several])
+    errors = np.array([error_of(own, pooled=pooled) for own in several])
     n = np.array([len(own) for own in several], dtype=np.int64)
 
     def limits(z: float) -> tuple[Floats, Floats]:
@@ -104,10 +105,9 @@ def _drawn(
         n = len(own)
         few = min(draws, max(50, WORK // n))
         counts = rng.multinomial(n, np.full(n, 1 / n), size=few)
-        mean = counts @ own / n
-        variance = np.maximum(counts @ own**2 / n - mean**2, 0) * n / (n - 1)
         again = np.arange(draws) % few
-        values[:, place], errors[:, place] = mean[again], _error(variance, n, pooled)[again]
+        values[:, place] = (counts @ own / n)[again]
+        errors[:, place] = error_of(own, counts, pooled)[again]
     return values, errors
 
 
@@ -115,15 +115,6 @@ def _pooled(several: list[Floats]) -> float:
     """The variance within groups, of all of them together."""
     within = sum(float(own.var()) * len(own) for own in several)
     return within / max(sum(len(own) - 1 for own in several), 1)
-
-
-def _error(variance: Any, n: int, pooled: float) -> Any:
-    """The standard error of a mean, one user of the pooled variance added.
-
-    Where all users of a group, or of a draw, are served alike, nothing is seen to vary; that is
-    no proof that nothing does.
-    """
-    return np.sqrt(((n - 1) * variance + pooled) / n / n)
 
 
 def _permuted(several: list[Floats], draws: int, rng: np.random.Generator) -> Floats:

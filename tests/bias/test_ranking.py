@@ -7,15 +7,9 @@ import pandas as pd
 import pytest
 from sklearn.metrics import ndcg_score
 
-from auditkit.bias.ranking import (
-    by_user,
-    gain_over_random,
-    liked_from,
-    ranked,
-    served,
-    within_groups,
-)
+from auditkit.bias.ranking import by_user, liked_from, ranked
 from auditkit.bias.ranking_gaps import groups_of_users, service_gap
+from auditkit.bias.user_means import error_of, gain_over_random, served, within_groups
 from auditkit.errors import DataError, UsageError
 
 LOG3 = np.log2(3)
@@ -256,3 +250,20 @@ def test_within_a_group_of_items_these_alone_are_ranked() -> None:
     assert found.loc["x", "users"] == 2
     assert found.loc["y", "users"] == 1  # b has one y
     assert found.loc["y", "ndcg"] == pytest.approx((2 / LOG3) / 2)
+
+
+def test_where_all_are_served_alike_at_an_end_of_the_scale_the_interval_has_a_width() -> None:
+    per_user = by_user(np.repeat(np.arange(50), 2), [5, 1] * 50, [2, 1] * 50, relevant_from=4)
+    rank = served(per_user, "mrr")
+    assert (rank.value, rank.high) == (1, 1)
+    assert 0.9 < rank.low < 0.99  # one user in fifty could have been served otherwise
+    middle = np.linspace(0.3, 0.9, 50)
+    assert error_of(middle) == pytest.approx(middle.std() / np.sqrt(50))
+
+
+def test_standard_errors_of_draws_are_those_of_the_drawn_rows() -> None:
+    rng = np.random.default_rng(0)
+    values = np.array([0.2, 1.0, 0.5, 0.0, 0.7])
+    counts = rng.multinomial(5, np.full(5, 0.2), size=20)
+    for line, error in zip(counts, error_of(values, counts, 0.01), strict=True):
+        assert error == pytest.approx(error_of(np.repeat(values, line), pooled=0.01))

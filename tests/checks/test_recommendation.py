@@ -31,13 +31,13 @@ def test_a_group_that_is_served_worse_is_named_with_what_chance_gives() -> None:
 
 
 def test_popular_items_pushed_up_leave_the_others_unseen() -> None:
-    pushed = told(recommender(push=3.0), min_exposure=0.8)[0]
+    pushed = told(recommender(push=3.0), min_exposure=0.7)[0]
     least = pushed["exposure over relevance of the least exposed items"]
     assert least.status is Status.FAILED
     assert least.where["items"] in ("rare", "middling")
     assert least.message.startswith("Of users' attention ")
-    assert "where the users' own order gives 0.99 " in least.message
-    even = told(recommender(), min_exposure=0.8)[0]
+    assert "where the users' own order gives 0.99" in least.message
+    even = told(recommender(), min_exposure=0.7)[0]
     assert even["exposure over relevance of the least exposed items"].status is Status.PASSED
     gini = "Gini index of exposure above that of random orders"
     assert pushed[gini].value > even[gini].value
