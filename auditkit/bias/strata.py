@@ -69,9 +69,14 @@ class Standardised:
         return self.pairs[(self.pairs["low"] > 0) & (self.pairs["raw_high"] < 0)]
 
     def explained(self) -> pd.DataFrame:
-        """The pairs whose raw difference is away from 0 and whose adjusted one is not."""
+        """The pairs whose raw difference is away from 0, and which are alike within strata.
+
+        The adjusted interval holds 0 and not the raw difference: wide enough to hold both, it
+        would explain nothing.
+        """
+        raw, low, high = (self.pairs[name] for name in ("raw", "low", "high"))
         apart = (self.pairs["raw_low"] > 0) | (self.pairs["raw_high"] < 0)
-        return self.pairs[apart & (self.pairs["low"] <= 0)]
+        return self.pairs[apart & (low <= 0) & ((raw < low) | (raw > high))]
 
     def hidden(self) -> pd.DataFrame:
         """The pairs that look alike and differ within strata."""

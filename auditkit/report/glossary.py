@@ -27,6 +27,12 @@ ENTRIES = (
         " 0.5 is a coin, 1 is perfect order.",
     ),
     Entry(
+        "Benjamini-Hochberg",
+        r"Benjamini",
+        "A correction for asking many questions that is less strict than Holm's: of the failures"
+        " it lets stand, one in twenty is false on average. It decides nothing here.",
+    ),
+    Entry(
         "Bits a character",
         r"bits a character",
         "What it costs to write a text down with the model's probabilities: 0 where every next"
@@ -49,6 +55,12 @@ ENTRIES = (
         r"calibrat|reliability",
         "Whether probabilities mean what they say: of all rows given 70 %, about 70 % should turn"
         " out positive.",
+    ),
+    Entry(
+        "Clusters of rows",
+        r"clusters of rows",
+        "Rows that belong to the same person or document. They tell less than as many independent"
+        " rows, so intervals are made as wide as whole clusters ask for.",
     ),
     Entry(
         "Dead unit",
@@ -131,6 +143,13 @@ ENTRIES = (
         r"gradient norm",
         "How strongly the rows pull at the weights. A norm that explodes or dies out says that the"
         " training is not healthy.",
+    ),
+    Entry(
+        "Holm's correction",
+        r"\bHolm\b",
+        "Of many questions asked, some are answered wrongly by chance. Holm's correction asks more"
+        " of each, the more there are, so that any false failure in the whole audit has a chance"
+        " of 1 in 20 at most.",
     ),
     Entry(
         "Insufficient evidence",
@@ -241,6 +260,18 @@ ENTRIES = (
         "Sensitive column",
         r"sensitive",
         "A column that says something about a person for which nobody should be treated worse.",
+    ),
+    Entry(
+        "Simpson's paradox",
+        r"Simpson",
+        "A comparison that turns round where like is compared with like: one group does worse"
+        " overall and better in each department, because it applies where most are refused.",
+    ),
+    Entry(
+        "Strata",
+        r"\bstrat(?:a|um)\b",
+        "The parts into which control columns cut the rows. Within strata, every group's rate is"
+        " what it would be, were the group spread over them as all rows are.",
     ),
     Entry(
         "True positive rate",

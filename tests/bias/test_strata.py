@@ -173,3 +173,13 @@ def test_copies_of_rows_that_are_known_to_be_copies_widen_nothing():
     assert (blind.groups["high"] - blind.groups["low"]).tolist() < (0.5 * width).tolist()
     assert told.null.mean == pytest.approx(single.null.mean, rel=0.15)
     assert "600 clusters" in told.estimate.method
+
+
+def test_a_wide_interval_explains_nothing():
+    # As it is .79 and .50; within strata .65 and .50, the smaller halves resting on ten rows each.
+    counts = crossed({"x": ((5, 5), (100, 100)), "y": ((160, 40), (5, 5))}, ("a", "b"))
+    found = measure(counts)
+    (pair,) = found.pairs.to_dict("records")
+    assert pair["low"] < 0 < pair["value"] < pair["raw"] < pair["high"]
+    assert pair["raw_low"] > 0
+    assert found.explained().empty
