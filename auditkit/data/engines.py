@@ -173,9 +173,9 @@ def _connection(files: Sequence[Path]) -> tuple[Any, Any]:
             "threads": min(os.cpu_count() or 1, MOST_THREADS),
             "temp_directory": "",  # nothing is written: what does not fit is refused
             "preserve_insertion_order": False,
-            "enable_progress_bar": False,  # only the command line prints
         },
     )
+    connection.execute("SET enable_progress_bar = false")  # only the command line prints
     connection.execute(f"SET allowed_paths = [{_listed(files)}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
