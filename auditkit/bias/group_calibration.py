@@ -79,7 +79,7 @@ def group_calibration(
     rows = counts.rows
     kept = counts.only(np.flatnonzero(rows >= max(min_group_size, 1)))
     left_out = {
-        name: f"{n:,} row{'' if n == 1 else 's'}, fewer than {min_group_size:,}"
+        name: f"fewer than {min_group_size:,} rows"
         for name, n in zip(counts.groups, rows.tolist(), strict=True)
         if n < max(min_group_size, 1)
     }

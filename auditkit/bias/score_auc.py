@@ -71,12 +71,8 @@ def with_both_outcomes(
     sides = {"positive": counts.tp[:, 0], "negative": counts.fp[:, 0]}
     kept = np.flatnonzero(np.minimum(*sides.values()) >= least)
     left_out = {
-        name: " and ".join(
-            f"{n[place]:,} {side}{'' if n[place] == 1 else 's'}"
-            for side, n in sides.items()
-            if n[place] < least
-        )
-        + f", fewer than {least:,}"
+        name: f"fewer than {least:,} "
+        + " and ".join(f"{side}s" for side, n in sides.items() if n[place] < least)
         for place, name in enumerate(counts.groups)
         if place not in kept
     }

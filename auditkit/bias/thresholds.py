@@ -142,10 +142,7 @@ def _swept(
 ) -> Sweep:
     n = rows.sum(axis=1)
     kept = np.flatnonzero(n >= least)
-    left_out = {
-        labels[place]: f"{n[place]:,} row{'' if n[place] == 1 else 's'}, fewer than {least:,}"
-        for place in np.flatnonzero(n < least)
-    }
+    left_out = {labels[place]: f"fewer than {least:,} rows" for place in np.flatnonzero(n < least)}
     rows, n, names = rows[kept], n[kept], np.asarray(labels, dtype=object)[kept]
     hits = _from(rows)  # (G, T)
     rates = pd.DataFrame(share(hits, n[:, None]).T, index=thresholds, columns=names)

@@ -4,11 +4,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+import pandas as pd
+
 from auditkit.bias.abroca import Abroca, abroca
 from auditkit.bias.contrast import Contrast
 from auditkit.bias.group_calibration import GroupCalibration, group_calibration
+from auditkit.bias.groups import label
 from auditkit.bias.score_auc import auc_gap
 from auditkit.bias.score_counts import ScoreCounts, score_counts
+from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points
 from auditkit.checks.contrasts import chance, gap_finding, picture
 from auditkit.ranges import SHARE, ranged
@@ -98,7 +102,8 @@ class CalibrationByGroup:
             yield self._gap(found.gap, column)
             if len(found.table):
                 yield _furthest_off(found, column)
-                views += _promises(found, column)
+                totals = counts.at(subject.threshold)
+                views += _promises(found, column, totals, self.min_group_size)
         yield Section(
             title="Do the scores mean the same in each group?",
             text="Mean score minus the share of rows that came true: above 0 the scores promise a "
@@ -225,16 +230,20 @@ def _furthest_off(found: GroupCalibration, column: str) -> Finding:
     )
 
 
-def _promises(found: GroupCalibration, column: str) -> tuple[View, View]:
-    table = found.table.round(DIGITS).rename(
-        columns={
-            "mean_score": "mean score",
-            "observed": "came true",
-            "error": "calibration error",
-            "chance": "calibration error by chance",
-        }
-    )
-    excess = table.reset_index(names=GROUP).rename(columns={"excess": "promised too much"})
+def _promises(
+    found: GroupCalibration, column: str, totals: pd.DataFrame, least: int
+) -> tuple[View, View]:
+    shown = may_be_shown(totals, least)
+    named = {
+        "excess": "promised too much",
+        "n": "rows",
+        "mean_score": "mean score",
+        "observed": "came true",
+        "error": "calibration error",
+        "chance": "calibration error by chance",
+    }
+    table = found.table[found.table.index.isin([label(one) for one in totals.index[shown]])]
+    excess = table.round(DIGITS).reset_index(names=GROUP).rename(columns=named)
     dots = Intervals(
         title=f"Mean score minus share that came true, by {column}",
         frame=excess[[GROUP, "promised too much", "low", "high"]],
@@ -249,8 +258,9 @@ def _promises(found: GroupCalibration, column: str) -> tuple[View, View]:
     shares = ("mean score", "came true", "calibration error", "calibration error by chance")
     rows = Table(
         title=f"Promise and outcome by {column}",
-        frame=excess[[GROUP, "n", *shares]].rename(columns={"n": "rows"}),
+        frame=excess[[GROUP, "rows", *shares]],
         shares=shares,
+        text=not_shown(totals, shown, least),
     )
     return dots, rows
 

@@ -136,11 +136,11 @@ def test_fewer_than_two_groups_with_both_outcomes_are_undefined(table: tuple, re
     assert np.isnan(found.null.mean)
 
 
-def test_who_is_left_out_is_said_with_the_number_lacking():
+def test_who_is_left_out_is_said_without_telling_on_few_rows():
     y = [1] * 12 + [0] * 12 + [1] * 1 + [0] * 3 + [1, 0] * 12
     group = ["a"] * 24 + ["b"] * 4 + ["c"] * 24
     found = auc_gap(score_counts(y, np.linspace(0, 1, 52), group), rng=np.random.default_rng(0))
-    assert dict(found.measured.left_out) == {"b": "1 positive and 3 negatives, fewer than 10"}
+    assert dict(found.measured.left_out) == {"b": "fewer than 10 positives and negatives"}
 
 
 def test_coarser_scores_keep_every_row_and_resolve_the_rarer_outcome():

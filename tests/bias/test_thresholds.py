@@ -107,7 +107,7 @@ def test_small_groups_are_left_out_by_name_and_one_group_has_no_gap():
     y, score, group = scored(60, shift=0.0, groups=2)
     group = np.array(["tiny"] * 3 + list(group[3:]))
     found = swept(score_counts(y, score, group))
-    assert found["selection_rate"].left_out == {"tiny": "3 rows, fewer than 10"}
+    assert found["selection_rate"].left_out == {"tiny": "fewer than 10 rows"}
     one = swept(score_counts(y, score, ["a"] * 60))["selection_rate"]
     assert one.gaps.empty
     assert "needs two" in one.reason

@@ -119,9 +119,9 @@ def test_a_group_without_positives_is_never_called_fair(name: str):
     findings, _ = outcome(name, made)
     if name in ("auc-equality", "abroca"):
         assert findings[0].status is Status.NOT_APPLICABLE
-        assert "b: 0 positives" in findings[0].where["not compared"]
+        assert "b: fewer than 10 positives" in findings[0].where["not compared"]
     elif name == "threshold-sweep":
-        assert "b (true positive rate): 0 rows" in findings[0].where["not compared"]
+        assert "b (true positive rate): fewer than 10 rows" in findings[0].where["not compared"]
         assert "true positive rate, widest" not in findings[0].where
     else:
         assert findings[0].value > 0.1
@@ -143,3 +143,15 @@ def test_in_an_audit_none_of_them_breaks():
     mine = {one.name: one.status for one in report.results if one.name in NAMES}
     assert set(mine) == set(NAMES)
     assert Status.BROKEN not in mine.values()
+
+
+def test_what_would_give_away_a_group_of_few_rows_is_not_shown():
+    made = scored_groups(n=600, groups="abc")
+    group = made.frame["group"].to_numpy(object)
+    group[:4] = "few"
+    frame = made.frame.assign(group=group)
+    _, section = outcome("group-calibration", subject(frame, prediction=None, score="score"))
+    for view in section.views:
+        assert set(view.frame["group"]) < {"a", "b", "c"}
+        assert len(view.frame) == 2
+    assert "not shown" in section.views[1].text
