@@ -15,6 +15,12 @@ class Entry:
 
 ENTRIES = (
     Entry(
+        "ABROCA",
+        r"\bABROCA\b",
+        "The area between the ROC curves of a group and of all others: 0 where the scores order"
+        " both alike at every threshold, 1 at most. Chance alone keeps it above 0.",
+    ),
+    Entry(
         "Accuracy",
         r"accurac",
         "The share of rows whose prediction is right. Where one answer is common, always giving it"
@@ -246,6 +252,12 @@ ENTRIES = (
         " better than always saying the mean, below 0 worse.",
     ),
     Entry(
+        "ROC curve",
+        r"\bROC curves?\b",
+        "For every threshold, the share of true positives found (upwards) beside the share of"
+        " negatives wrongly taken for positive (across). The area under it is the AUC.",
+    ),
+    Entry(
         "Saturated unit",
         r"saturated",
         "A part of a network that lies at an end of its range for nearly every row, where a"
@@ -272,6 +284,12 @@ ENTRIES = (
         r"\bstrat(?:a|um)\b",
         "The parts into which control columns cut the rows. Within strata, every group's rate is"
         " what it would be, were the group spread over them as all rows are.",
+    ),
+    Entry(
+        "Threshold",
+        r"\bthresholds?\b",
+        "The score from which a row gets the positive decision. The one in force is that of the"
+        " audited model or of the audit's configuration.",
     ),
     Entry(
         "True positive rate",
