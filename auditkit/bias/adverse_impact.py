@@ -16,15 +16,17 @@ FOUR_FIFTHS = Fraction(4, 5)
 class FourFifths:
     """Whether the lowest selection rate is at least four fifths of the highest, and of whom.
 
-    ratio is exact. p_value is Fisher's, two-sided, for that pair: it does not know that the pair
-    was picked as the furthest apart. n counts both groups' rows. passed and ratio are None where
-    the ratio is undefined, with the reason.
+    ratio is exact. z is the difference of the two rates over its standard error if they were one
+    rate, NaN where that is 0 or 1. p_value is Fisher's, two-sided, for that pair: it does not know
+    that the pair was picked as the furthest apart. n counts both groups' rows. passed and ratio
+    are None where the ratio is undefined, with the reason.
     """
 
     passed: bool | None
     ratio: Fraction | None
     lowest: str
     highest: str
+    z: float
     p_value: float
     n: int
     reason: str = ""
@@ -56,6 +58,7 @@ def four_fifths(counts: pd.DataFrame) -> FourFifths:
         ratio=ratio,
         lowest=labels[low],
         highest=labels[high],
+        z=_z(hits[low], n[low], hits[high], n[high]),
         p_value=float(fisher_exact(table).pvalue),
         n=n[low] + n[high],
     )
@@ -63,5 +66,19 @@ def four_fifths(counts: pd.DataFrame) -> FourFifths:
 
 def _undefined(reason: str) -> FourFifths:
     return FourFifths(
-        passed=None, ratio=None, lowest="", highest="", p_value=math.nan, n=0, reason=reason
+        passed=None,
+        ratio=None,
+        lowest="",
+        highest="",
+        z=math.nan,
+        p_value=math.nan,
+        n=0,
+        reason=reason,
     )
+
+
+def _z(a: int, n: int, b: int, m: int) -> float:
+    """Pooled two-sample z of b / m against a / n."""
+    common = (a + b) / (n + m)
+    variance = common * (1 - common) * (1 / n + 1 / m)
+    return (b / m - a / n) / math.sqrt(variance) if variance else math.nan

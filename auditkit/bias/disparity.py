@@ -15,9 +15,19 @@ from auditkit.bias.adverse_impact import FourFifths, four_fifths
 from auditkit.bias.bootstrap import draw, furthest, holding, largest_deviation
 from auditkit.bias.clusters import Clusters, cluster_null, clustered, drawn_clusters
 from auditkit.bias.contrast import WIDEST, exceedance
-from auditkit.bias.groups import RATES, cells, label
+from auditkit.bias.groups import RATES, cells
 from auditkit.bias.null import UNDEFINED, Null, permutation_null
-from auditkit.bias.pairs import PAIR_COLUMNS, Comparison, Contest, Pairs, compare, extreme, frame_of
+from auditkit.bias.pairs import (
+    PAIR_COLUMNS,
+    Comparison,
+    Contest,
+    Pairs,
+    compare,
+    contests_of,
+    extreme,
+    frame_of,
+    why_undefined,
+)
 from auditkit.errors import UsageError, suggestion
 from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.intervals import z_of
@@ -140,9 +150,9 @@ def disparity(
     name or comparison, a confidence outside (0, 1) and fewer than one draw.
     """
     _check(name, comparison, confidence, draws)
-    contests, left_out = _contests(counts, name, min_group_size)
+    contests, left_out = contests_of(counts, DISPARITIES.get(name, (name,)), min_group_size)
     found = _nothing(name, comparison, left_out, min_group_size)
-    reason = _why_undefined(contests, comparison)
+    reason = why_undefined(contests, comparison)
     if reason:
         return replace(found, estimate=undefined(reason, method=METHOD))
     if clusters is None:
@@ -256,44 +266,6 @@ def _check(name: str, comparison: str, confidence: float, draws: int) -> None:
     if draws < 1:
         raise UsageError(f"draws is {draws}; give at least 1, better 1000")
     z_of(confidence)  # which refuses what is no share
-
-
-def _contests(
-    counts: pd.DataFrame, name: str, min_group_size: int
-) -> tuple[list[Contest], Mapping[str, str]]:
-    """A contest for each rate of the disparity, and the groups left out with the reason."""
-    rates = DISPARITIES.get(name, (name,))
-    contests = [Contest.of(counts, rate, min_group_size=min_group_size) for rate in rates]
-    left_out: dict[str, list[str]] = {}
-    groups = counts.index.tolist()
-    for contest in contests:
-        n = contest.rate.parts(counts)[1]
-        for place in np.flatnonzero(n < min_group_size):
-            left_out.setdefault(label(groups[place]), []).append(
-                f"{_words(contest.name)} rests on fewer than {min_group_size:,} rows"
-            )
-    return contests, {group: "; ".join(reasons) for group, reasons in left_out.items()}
-
-
-def _why_undefined(contests: Sequence[Contest], comparison: Comparison) -> str:
-    """The first reason why there is no gap to speak of, or nothing."""
-    for contest in contests:
-        name = _words(contest.name)
-        empty = [group for group, n in zip(contest.labels, contest.n, strict=True) if n == 0]
-        if empty:
-            return (
-                f"{name} is undefined for {', '.join(empty)}: {contest.rate.nobody} in this group"
-            )
-        if len(contest.labels) < 2:
-            groups = "1 group" if contest.labels else "0 groups"
-            return f"{name} has {groups} to compare; a gap needs two"
-        if comparison == "ratio" and not contest.hits.any():
-            return f"{name} is 0 in every group: 0 / 0 is no ratio"
-    return ""
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
 
 
 def _nothing(

@@ -1,5 +1,6 @@
 """A rate compared between every two groups: the gap or the ratio, each with its interval."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, Self
 
@@ -57,6 +58,39 @@ class Contest:
         """The same rates on `factor` times as many rows."""
         effective = None if self.effective is None else self.effective * factor
         return replace(self, hits=self.hits * factor, n=self.n * factor, effective=effective)
+
+
+def contests_of(
+    counts: pd.DataFrame, rates: Sequence[str], min_group_size: int
+) -> tuple[list[Contest], Mapping[str, str]]:
+    """A contest for each rate, and the groups left out of any with the reason."""
+    contests = [Contest.of(counts, rate, min_group_size=min_group_size) for rate in rates]
+    left_out: dict[str, list[str]] = {}
+    groups = counts.index.tolist()
+    for contest in contests:
+        n = contest.rate.parts(counts)[1]
+        for place in np.flatnonzero(n < min_group_size):
+            left_out.setdefault(label(groups[place]), []).append(
+                f"{contest.name.replace('_', ' ')} rests on fewer than {min_group_size:,} rows"
+            )
+    return contests, {group: "; ".join(reasons) for group, reasons in left_out.items()}
+
+
+def why_undefined(contests: Sequence[Contest], comparison: Comparison) -> str:
+    """The first reason why there is no gap to speak of, or nothing."""
+    for contest in contests:
+        name = contest.name.replace("_", " ")
+        empty = [group for group, n in zip(contest.labels, contest.n, strict=True) if n == 0]
+        if empty:
+            return (
+                f"{name} is undefined for {', '.join(empty)}: {contest.rate.nobody} in this group"
+            )
+        if len(contest.labels) < 2:
+            groups = "1 group" if contest.labels else "0 groups"
+            return f"{name} has {groups} to compare; a gap needs two"
+        if comparison == "ratio" and not contest.hits.any():
+            return f"{name} is 0 in every group: 0 / 0 is no ratio"
+    return ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from auditkit.bias.disparity import disparity, rows_needed
 from auditkit.bias.groups import group_counts, label, label_counts, rate_estimates
+from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_most, exactly, finding, percent, points
 from auditkit.data.profile import incomplete, seen_before
 from auditkit.errors import NotApplicable
@@ -88,8 +89,11 @@ class _ShareByGroup:
             return
         for column, counts in self.counts(subject).items():
             yield self._gap(subject, column, counts)
-            frame = rate_estimates(counts, "selection_rate").reset_index(drop=True)
-            frame.insert(0, GROUP, [label(group) for group in counts.index])
+            shown = may_be_shown(counts, self.min_group_size)
+            frame = rate_estimates(counts, "selection_rate")[shown].reset_index(drop=True)
+            frame.insert(0, GROUP, [label(group) for group in counts.index[shown]])
+            if not len(frame):
+                continue
             views.append(
                 Intervals(
                     title=f"{self.share.capitalize()} by {column}",
@@ -100,6 +104,7 @@ class _ShareByGroup:
                     high="high",
                     reference=marked / n,
                     reference_label="all rows",
+                    text=not_shown(counts, shown, self.min_group_size),
                 )
             )
         yield Section(title=self.title, text=self.text, views=tuple(views))

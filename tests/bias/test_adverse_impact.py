@@ -30,6 +30,7 @@ def test_45_against_60_of_100_fails_with_fishers_p() -> None:
     found = four_fifths(chosen(men=(60, 100), women=(45, 100)))
     assert (found.passed, found.ratio) == (False, Fraction(3, 4))
     assert (found.lowest, found.highest, found.n) == ("women", "men", 200)
+    assert found.z == pytest.approx(2.124, abs=5e-4)
     assert found.p_value == pytest.approx(0.0472, abs=5e-5)
 
 
