@@ -98,12 +98,12 @@ POPULATIONS = (
     Population(rows=8000, each=20, number=True),
     Population(rows=8000, worse=0.2),
     Population(rows=4000, worse=0.2, share=0.1),
-    Population(rows=16000, worse=0.2, share=0.03),
+    Population(rows=16000, worse=0.25, share=0.02),
     Population(rows=16000, worse=0.1, base=0.02),
     Population(rows=8000, worse=1.0, number=True),
     Population(rows=16000, worse=0.3, each=20),
-    # As small as what is said to be detectable, and smaller.
-    Population(rows=4000, worse=0.17, seen=0.75),
+    # What is said to be detectable, and less.
+    Population(rows=4000, worse=0.2, seen=0.8),
     Population(rows=2000, worse=0.2, seen=0.0),
     Population(rows=4000, worse=0.1, seen=0.0),
 )

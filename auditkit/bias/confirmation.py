@@ -16,6 +16,8 @@ from auditkit.statistics.intervals import (
     z_of,
 )
 
+FLAT = 1e-6  # a skewness that changes nothing
+
 Floats = NDArray[np.float64]
 
 
@@ -26,9 +28,10 @@ def outside_contrasts(
 
     A line for each slice: n, rate, outside, difference, low, high, p. p is two-sided, of no
     difference; the interval is each slice's own, at `confidence`. Of rows that are their own,
-    losses of 0 and 1 are compared by Fisher's exact test and the interval of `difference_interval`,
-    others by Welch's. With clusters (n,), counted from 0, variances are of the clusters' totals.
-    Undefined values are NaN: a slice of no rows, or of one cluster.
+    losses of 0 and 1 are compared by Fisher's exact test and by `difference_interval`, others by
+    Welch's test and interval, corrected for skewness. With clusters (n,), counted from 0,
+    variances are of the clusters' totals. Undefined values are NaN: a slice of no rows, or of
+    one cluster.
     """
     inside = met.astype(np.float64)
     n, others = inside.sum(axis=1), (1 - inside).sum(axis=1)
@@ -69,24 +72,54 @@ def _fisher(total: Floats, n: Floats, loss: Floats) -> Floats:
 def _welch(
     inside: Floats, loss: Floats, rate: Floats, outside: Floats, confidence: float
 ) -> tuple[Floats, Floats, Floats]:
+    """Limits and p by Welch's error and degrees of freedom, corrected for skewness."""
     n = np.stack([inside.sum(axis=1), (1 - inside).sum(axis=1)])
-    squares = inside @ loss**2
-    squares = np.stack([squares, (loss**2).sum() - squares])
+    means = np.stack([rate, outside])
+    sums = [np.stack([inside @ loss**k, (1 - inside) @ loss**k]) for k in (1, 2, 3)]
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = np.maximum(squares - n * np.stack([rate, outside]) ** 2, 0) / (n - 1)
+        variance = np.maximum(sums[1] - n * means**2, 0) / (n - 1)
+        third = sums[2] / n - 3 * means * sums[1] / n + 2 * means**3
         each = np.where(n > 1, variance / n, np.nan)
-        error = np.sqrt(each.sum(axis=0))
         freedom = each.sum(axis=0) ** 2 / (each**2 / (n - 1)).sum(axis=0)
-        p = 2 * t.sf(np.abs(rate - outside) / error, freedom)
-    half = t.ppf((1 + confidence) / 2, freedom) * error
-    return rate - outside - half, rate - outside + half, p
+        cumulant = (third / n**2 * [[1], [-1]]).sum(axis=0)
+    error = np.sqrt(each.sum(axis=0))
+    low, high = _limits(rate - outside, error, cumulant, freedom, confidence)
+    return low, high, _p_of(rate - outside, error, cumulant, freedom)
+
+
+def _limits(
+    difference: Floats, error: Floats, cumulant: Floats, freedom: Floats, confidence: float
+) -> Bounds:
+    """Student's limits, moved by the third cumulant of the difference.
+
+    Losses have long tails to the right: Student's upper limit of their mean is too often too
+    low, and its lower one hardly ever too high.
+
+    Hall 1992, "On the Removal of Skewness by Transformation".
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        a = cumulant / error**3
+        q = t.ppf((1 + confidence) / 2, freedom)
+        ends = [3 / a * (np.cbrt(1 + a * (x - a / 6)) - 1) for x in (q, -q)]
+        up, down = (
+            np.where(np.abs(a) < FLAT, x, end) for x, end in zip((q, -q), ends, strict=True)
+        )
+        return difference - error * up, difference - error * down
+
+
+def _p_of(difference: Floats, error: Floats, cumulant: Floats, freedom: Floats) -> Floats:
+    """Two-sided p of no difference, by the same transformation."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        a, x = cumulant / error**3, difference / error
+        x = x + a * x**2 / 3 + a**2 * x**3 / 27 + a / 6
+    return np.asarray(2 * t.sf(np.abs(x), freedom))
 
 
 class _Side:
     """The rows in the slices, or outside: the variance of their means over clusters.
 
-    variance and clusters are (k,): a mean varies by the totals, cluster by cluster, of what its
-    rows have above it.
+    variance, cumulant (the third) and clusters are (k,): a mean varies by the totals, cluster by
+    cluster, of what its rows have above it.
     """
 
     def __init__(self, met: Mask, loss: Floats, mean: Floats, clusters: Ints) -> None:
@@ -107,6 +140,7 @@ class _Side:
         with np.errstate(invalid="ignore", divide="ignore"):
             correction = self.clusters / (self.clusters - 1)
             self.variance = (totals**2).sum(axis=1) / self.rows**2 * correction
+            self.cumulant = (totals**3).sum(axis=1) / self.rows**3
 
     def limits(self, confidence: float) -> Bounds:
         """Score limits on the rows that these are worth, cluster by cluster (Korn & Graubard).
@@ -129,9 +163,9 @@ def _clustered(sides: list[_Side], *, binary: bool, confidence: float) -> Bounds
             first.mean, first.limits(confidence), second.mean, second.limits(confidence)
         )
     freedom = np.minimum(first.clusters, second.clusters) - 1
-    half = t.ppf((1 + confidence) / 2, freedom) * np.sqrt(first.variance + second.variance)
-    difference = first.mean - second.mean
-    return difference - half, difference + half
+    error = np.sqrt(first.variance + second.variance)
+    cumulant = first.cumulant - second.cumulant
+    return _limits(first.mean - second.mean, error, cumulant, freedom, confidence)
 
 
 def _score_test(

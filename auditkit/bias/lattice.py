@@ -56,11 +56,13 @@ class Scale:
     """What a slice is scored against.
 
     least and most are the rows it may have; prices (4,) are those of slices with 0 to 3
-    conditions; dispersion is phi.
+    conditions; dispersion is phi; alike how many times the variance of a mean exceeds that of
+    rows on their own.
     """
 
     mean: float
     dispersion: float
+    alike: float
     least: int
     most: float
     prices: Floats
@@ -184,6 +186,7 @@ def _scale(loss: Floats, conditions: int, least: int, alike: float) -> Scale:
     return Scale(
         mean=mean,
         dispersion=alike * float(loss.var()) / (mean * (1 - mean)),
+        alike=alike,
         least=least,
         most=MOST_SHARE * len(loss),
         prices=ndtri(1 / (1 + comb(conditions, np.arange(4)))) ** 2 / 2,

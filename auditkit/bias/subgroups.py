@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri
+from scipy.special import ndtri, rel_entr
 
 from auditkit.bias import lattice
 from auditkit.bias.confirmation import holm, outside_contrasts
@@ -99,13 +99,14 @@ def find_subgroups(
     rows = lattice.members_of(found.rows, chosen)
     names = [_said(found.names, one) for one in chosen]
     table, order = _confirmed(names, rows[:, ~searching], values, ~searching, clusters, confidence)
-    caution = math.sqrt(2 * ranked.scale.prices[min(most_conditions, 2)])
-    strictest = max(caution, float(ndtri(1 - (1 - confidence) / (2 * most))))
+    price = float(ranked.scale.prices[min(most_conditions, 2)])
+    z = z_of(1 - (1 - confidence) / most)
+    seen = _detectable(values, searched, ranked.scale, price, z)
     return Subgroups(
         slices=table,
         rows=rows[order],
         confirming=~searching,
-        detectable=_detectable(values, searched, least, strictest, alike),
+        detectable=pd.DataFrame({"share": SHARES, "difference": seen}).dropna(ignore_index=True),
         looked=ranked.looked,
         least=least,
         left_out=ranked.left_out,
@@ -134,29 +135,31 @@ def _confirmed(
     return table.iloc[order].reset_index(drop=True), order
 
 
-def _detectable(
-    values: Floats, rows: int, least: int, strictest: float, alike: float
-) -> pd.DataFrame:
-    """For slices of some shares of the rows: the difference that both halves show with POWER.
+def _detectable(values: Floats, rows: int, scale: lattice.Scale, price: float, z: float) -> Floats:
+    """For slices of SHARES of the rows: the difference that both halves show with POWER, or NaN.
 
-    Each half shows it with the root of that. Where losses are 0 and 1 their spread in the slice
-    is that of its own rate. NaN where no rate is high enough.
+    Each shows it with the root of that. The search wants a likelihood above its price, which
+    varies by what is wrong in the slice and by how many rows it has; the other half a difference
+    of z standard errors. Where losses are 0 and 1 their spread is that of their own rate.
     """
-    each, mean = float(ndtri(math.sqrt(POWER))), float(values.mean())
-    shares = np.array([one for one in SHARES if one * rows >= least])
-    weight = alike / (shares * (1 - shares) * rows)
+    each, mean, share = float(ndtri(math.sqrt(POWER))), float(values.mean()), np.array(SHARES)
+    n, alike = share * rows, scale.alike
+    weight = alike / (n * (1 - share))
     if not np.isin(values, (0, 1)).all():
-        difference = (strictest + each) * float(values.std()) * np.sqrt(weight)
-        return pd.DataFrame({"share": shares, "difference": difference})
-    tried = np.linspace(0, 1 - mean, 1000)[:, None]
-    rate = mean + tried * (1 - shares)  # in the slice, where it is outside less of the same mean
-    other = rate - tried
-    null = np.sqrt(mean * (1 - mean) * weight)
-    own = rate * (1 - rate) / shares + np.clip(other * (1 - other), 0, None) / (1 - shares)
-    seen = (tried >= strictest * null + each * np.sqrt(own * alike / rows)) & (rate <= 1)
-    seen &= other >= 0
-    first = np.where(seen.any(axis=0), tried[seen.argmax(axis=0), 0], np.nan)
-    return pd.DataFrame({"share": shares, "difference": first})
+        need = max(each + math.sqrt(each**2 + 2 * price), z + each)
+        difference = need * float(values.std()) * np.sqrt(weight)
+        return np.where(n >= scale.least, difference, np.nan)
+    tried = np.linspace(0, 1, 1001)[1:-1, None]
+    rate, other = mean + tried * (1 - share), mean - tried * share
+    known = (rate < 1) & (other >= 0)
+    rate, other = np.where(known, rate, mean), np.where(known, other, mean)
+    own = alike * (rate * (1 - rate) / n + other * (1 - other) / (rows - n))
+    confirmed = tried >= z * np.sqrt(mean * (1 - mean) * weight) + each * np.sqrt(own)
+    gain = rel_entr(rate, mean) + rel_entr(1 - rate, 1 - mean)
+    step = np.log(rate * (1 - mean) / ((1 - rate) * mean))
+    spread = np.sqrt(n * (step**2 * rate * (1 - rate) * alike + gain**2)) / alike
+    seen = known & confirmed & (n * gain / alike >= price + each * spread) & (n >= scale.least)
+    return np.where(seen.any(axis=0), tried[seen.argmax(axis=0), 0], np.nan)
 
 
 def _scaled(values: Floats) -> Floats:

@@ -182,7 +182,7 @@ def _worse(
 def _none(found: Subgroups, losses: _Losses, limit: float | None) -> Finding:
     """Nothing was confirmed: what would have been, since that says not that there is nothing."""
     share = bool(losses.what)
-    sizes = found.detectable.dropna()
+    sizes = found.detectable
     place = int((sizes["share"] - TWENTIETH).abs().argmin()) if len(sizes) else -1
     size, seen = sizes.iloc[place] if len(sizes) else (TWENTIETH, np.nan)
     estimate = (

@@ -20,15 +20,42 @@ def test_two_rates_worked_out_by_hand():
     assert (line["low"], line["high"]) == (pytest.approx(float(low)), pytest.approx(float(high)))
 
 
-def test_two_means_equal_welchs_test():
+def test_means_of_losses_that_are_not_skewed_equal_welchs_test():
     rng = np.random.default_rng(0)
-    met, loss = rng.random((3, 200)) < 0.3, rng.gamma(2, size=200)
+    half, met = rng.normal(size=100), rng.random((3, 100)) < 0.3
+    loss, met = np.concatenate([half, -half]), np.concatenate([met, met], axis=1)
     table = outside_contrasts(met, loss, None, confidence=0.9)
     for one, line in zip(met, table.to_dict("records"), strict=True):
         test = stats.ttest_ind(loss[one], loss[~one], equal_var=False)
         interval = test.confidence_interval(0.9)
         assert line["p"] == pytest.approx(test.pvalue)
         assert (line["low"], line["high"]) == pytest.approx((interval.low, interval.high))
+
+
+def test_limits_of_skewed_losses_are_halls():
+    rng = np.random.default_rng(4)
+    met, loss = rng.random((1, 200)) < 0.3, rng.exponential(size=200)
+    line = outside_contrasts(met, loss, None, confidence=0.95).iloc[0]
+    a, b = loss[met[0]], loss[~met[0]]
+    error = (a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b)) ** 0.5
+    skew = stats.moment(a, 3) / len(a) ** 2 - stats.moment(b, 3) / len(b) ** 2
+    skew /= error**3
+    for name, sign in (("low", 1), ("high", -1)):
+        # At its limit, the transformed distance is Student's critical value.
+        x = (line["difference"] - line[name]) / error
+        moved = x + skew * x**2 / 3 + skew**2 * x**3 / 27 + skew / 6
+        welch = stats.ttest_ind(a, b, equal_var=False)
+        assert moved == pytest.approx(sign * stats.t.ppf(0.975, welch.df))
+
+
+def test_intervals_of_skewed_losses_miss_on_both_sides_alike():
+    rng, low, high = np.random.default_rng(5), 0, 0
+    met = (np.arange(1000) < 100)[None]
+    for _ in range(1000):
+        line = outside_contrasts(met, rng.exponential(size=1000), None, confidence=0.95).iloc[0]
+        low, high = low + (line["low"] > 0), high + (line["high"] < 0)
+    assert 10 < low < 42
+    assert 10 < high < 45
 
 
 def test_holm_by_hand():
@@ -60,7 +87,7 @@ def test_twenty_rows_of_one_person_count_as_one():
 
 def test_rows_that_are_their_own_person_are_as_without():
     rng = np.random.default_rng(2)
-    met, loss = rng.random((2, 600)) < 0.3, rng.normal(size=600)
+    met, loss = rng.random((2, 600)) < 0.3, rng.gamma(2, size=600)
     alone = outside_contrasts(met, loss, None, confidence=0.95)
     people = outside_contrasts(met, loss, np.arange(600), confidence=0.95)
     for name in ("low", "high"):
