@@ -28,7 +28,7 @@ Ints = NDArray[np.int64]
 BENEFITS = np.array([0.0, 1.0, 2.0])
 METHOD = "score region of the three shares"
 BETWEEN = "noncentral chi-square, each group by its own variance"
-DIRECTIONS, HALVINGS = 720, 60
+DIRECTIONS, HALVINGS = 360, 40
 NOBODY = "nobody benefits: every decision refuses a favoured outcome that was due"
 
 
