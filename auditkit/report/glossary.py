@@ -87,6 +87,12 @@ ENTRIES = (
         " happened. 0 is perfect; chance alone keeps it above 0.",
     ),
     Entry(
+        "Effect size of an association",
+        r"effect size",
+        "How much nearer one list of words lies to some words than to others, compared with a"
+        " second list, in standard deviations: 0 is no association, 2 about the most there can be.",
+    ),
+    Entry(
         "Epoch",
         r"\bepochs?\b",
         "One pass over all training rows. The weights that are kept are those of the epoch that"
@@ -113,6 +119,13 @@ ENTRIES = (
         r"\bF1\b",
         "One number for a class's recall and precision, their harmonic mean: high only where both"
         " are.",
+    ),
+    Entry(
+        "Exposure",
+        r"\bexposure\b|users' attention",
+        "The attention that a ranking gives an item: the first place has the most, later ones less"
+        " and less, places beyond the last one shown none. Beside it stands the item's share of"
+        " what users think of all.",
     ),
     Entry(
         "False negative rate",
@@ -143,6 +156,11 @@ ENTRIES = (
         "How far the made images lie, as a crowd, from the real ones in the eyes of the judge."
         " Two crowds of real images are not at 0 from each other either: that distance is the"
         " floor, and a ratio of 1 is ideal.",
+    ),
+    Entry(
+        "Gini index",
+        r"\bGini\b",
+        "How unequally something is spread: 0 where all have the same, near 1 where few have all.",
     ),
     Entry(
         "Gradient norm",
@@ -221,6 +239,13 @@ ENTRIES = (
         r"\bnull\b|chance",
         "What the same measurement gives on average when there is nothing to find, because the"
         " groups were shuffled. A gap near its null is no evidence of a difference.",
+    ),
+    Entry(
+        "NDCG",
+        r"\bNDCG\b",
+        "How good an order is: 100 % where what a user rates best comes first. A mistake counts the"
+        " less the further down it is; a number after @ says how many places count. A random order"
+        " is far from 0, and stands beside it.",
     ),
     Entry(
         "Overlap of made and real images",
