@@ -7,7 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.groups import CELLS, label, rate_estimates, rates
+from auditkit.bias.clusters import Clusters, clustered_estimates
+from auditkit.bias.groups import CELLS, label, rates
 from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, finding, percent, words
 from auditkit.data.schema import Task
@@ -43,7 +44,7 @@ class GroupResults:
         if len(names) > 1:
             tables.append(self._largest(crossed, " × ".join(names)))
         if len(crossed) > 1:
-            yield self._worst_served(crossed, names)
+            yield self._worst_served(crossed, names, subject.clusters_of(names))
         yield Section(
             title="Every rate of every group",
             text="tp, fp, fn and tn count true and false positives and negatives; everything on "
@@ -68,9 +69,14 @@ class GroupResults:
         said += not_shown(crossed, may, self.min_group_size, "intersection")
         return replace(table, text=said.strip())
 
-    def _worst_served(self, counts: pd.DataFrame, names: tuple[str, ...]) -> Finding:
-        large = counts[counts[list(CELLS)].sum(axis=1) >= self.min_group_size]
-        estimates = rate_estimates(large, "accuracy")
+    def _worst_served(
+        self, counts: pd.DataFrame, names: tuple[str, ...], together: Clusters | None
+    ) -> Finding:
+        enough = counts[list(CELLS)].sum(axis=1) >= self.min_group_size
+        large, method = counts[enough], "guarded Wilson, of this group alone"
+        estimates = clustered_estimates(counts, "accuracy", together)[enough]
+        if together is not None:
+            method += f", of {together.total:,} clusters of rows"
         place = int(np.argmin(estimates["value"])) if len(large) else -1
         group = label(large.index[place]) if len(large) else "none"
         estimate = (
@@ -79,7 +85,7 @@ class GroupResults:
                 low=float(estimates["low"].iloc[place]),
                 high=float(estimates["high"].iloc[place]),
                 n=int(estimates["n"].iloc[place]),
-                method="guarded Wilson, of this group alone",
+                method=method,
             )
             if len(large)
             else undefined(f"no group has {self.min_group_size} rows")

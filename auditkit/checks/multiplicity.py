@@ -149,7 +149,7 @@ def _line(
     where = one.finding.where
     return {
         "question": one.finding.metric,
-        "of": where.get("column", where.get("group", "")),
+        "by": where.get("column", where.get("group", "")),
         "check": one.check.rule,
         "p": _written(one.finding.p_value),
         "p after Holm": _written(strict),

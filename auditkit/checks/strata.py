@@ -101,7 +101,7 @@ class WithinStrata:
         yield Table(
             title=f"{rate} by {column}, stratum by stratum",
             frame=_readable(found.strata.head(self.most_strata)),
-            shares=("difference", "low", "high"),
+            shares=("by", "at least"),
             text=f"The {self.most_strata} largest strata; {left:,} more are not listed."
             if left > 0
             else "",
@@ -109,7 +109,10 @@ class WithinStrata:
 
 
 def _readable(strata: pd.DataFrame) -> pd.DataFrame:
-    return strata.rename(columns={"value": "difference"})
+    """Few enough columns to be read beside another table."""
+    between = strata["lowest"] + " below " + strata["highest"]
+    frame = strata[["stratum", "rows"]].assign(widest=between, by=strata["value"])
+    return frame.assign(**{"at least": strata["low"]})
 
 
 def _said(found: Standardised, column: str, controls: str) -> str:
@@ -130,7 +133,7 @@ def _turned(found: Standardised, rate: str, controls: str) -> str:
     """Simpson's paradox, or what else the strata do to the widest pair they change."""
     for pairs, ending in (
         (found.reversed(), "the comparison turns round (Simpson's paradox)"),
-        (found.explained(), f"what is left is no more than chance gives: {controls} explains it"),
+        (found.explained(), f"what is left may be chance, and {controls} explain the rest"),
         (found.hidden(), "there is a gap that the whole of the rows hides"),
     ):
         if len(pairs):
