@@ -40,7 +40,7 @@ class GroupCalibration:
 
     def furthest_off(self) -> tuple[str, Estimate, float]:
         """The group whose calibration error exceeds chance by most: its error, and that chance."""
-        place = int((self.table["error"] - self.table["chance"]).to_numpy().argmax())
+        place = int(self._beyond_chance().argmax())
         line = self.table.iloc[place]
         error = Estimate(
             value=float(line["error"]),
@@ -51,6 +51,13 @@ class GroupCalibration:
             confidence=self.gap.estimate.confidence,
         )
         return str(self.table.index[place]), error, float(line["chance"])
+
+    def furthest(self) -> float:
+        """By how much that error exceeds chance."""
+        return float(self._beyond_chance().max())
+
+    def _beyond_chance(self) -> Floats:
+        return (self.table["error"] - self.table["chance"]).to_numpy(np.float64)
 
 
 def group_calibration(

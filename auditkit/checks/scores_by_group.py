@@ -11,7 +11,7 @@ from auditkit.bias.contrast import Contrast
 from auditkit.bias.group_calibration import GroupCalibration, group_calibration
 from auditkit.bias.groups import label
 from auditkit.bias.score_auc import auc_gap
-from auditkit.bias.score_counts import ScoreCounts, score_counts
+from auditkit.bias.score_counts import ScoreCounts
 from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points
 from auditkit.checks.contrasts import chance, gap_finding, picture
@@ -89,7 +89,9 @@ class CalibrationByGroup:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """By column: promise against outcome, and the group whose scores are furthest off."""
+        subject.require_rows()  # its intervals draw row by row
         views: list[View] = []
+        furthest: dict[str, GroupCalibration] = {}
         for column, counts in counts_of(subject):
             found = group_calibration(
                 counts,
@@ -101,9 +103,11 @@ class CalibrationByGroup:
             )
             yield self._gap(found.gap, column)
             if len(found.table):
-                yield _furthest_off(found, column)
+                furthest[column] = found
                 totals = counts.at(subject.threshold)
                 views += _promises(found, column, totals, self.min_group_size)
+        if furthest:
+            yield _furthest_off(furthest)
         yield Section(
             title="Do the scores mean the same in each group?",
             text="Mean score minus the share of rows that came true: above 0 the scores promise a "
@@ -206,9 +210,8 @@ class RocCurves:
 
 def counts_of(subject: Subject) -> Iterator[tuple[str, ScoreCounts]]:
     """Each sensitive column and its counts by score; raises NotApplicable where there are none."""
-    columns, scores = subject.sensitive, subject.scores
-    for name in columns:
-        yield name, score_counts(subject.labels, scores, subject.memberships[name])
+    for name in subject.sensitive:
+        yield name, subject.score_counts_of([name])
 
 
 def _promise(gap: Contrast, group: str) -> str:
@@ -217,11 +220,14 @@ def _promise(gap: Contrast, group: str) -> str:
     return f"{group} {points(abs(value))} {'more' if value >= 0 else 'less'}"
 
 
-def _furthest_off(found: GroupCalibration, column: str) -> Finding:
-    group, error, by_chance = found.furthest_off()
+def _furthest_off(measured: dict[str, GroupCalibration]) -> Finding:
+    """Of all groups of all columns, the one whose calibration error exceeds chance by most."""
+    column = max(measured, key=lambda one: measured[one].furthest())
+    group, error, by_chance = measured[column].furthest_off()
     return finding(
-        f"By {column}, scores are furthest off within {group}: {points(error.value)} on average; "
-        f"a perfectly calibrated model would show {points(by_chance)} on as many rows.",
+        f"Of all groups, scores are furthest off within {group} ({column}): "
+        f"{points(error.value)} on average; a perfectly calibrated model would show "
+        f"{points(by_chance)} on as many rows.",
         error,
         metric="expected calibration error within a group",
         unit=Unit.POINTS,

@@ -4,10 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
-from auditkit.bias.thresholds import SWEPT, Sweep, threshold_sweep
+from auditkit.bias.thresholds import Sweep, threshold_sweep
 from auditkit.checks.base import CHECKS, finding, points, words
 from auditkit.checks.contrasts import chance
 from auditkit.checks.scores_by_group import DIGITS, counts_of, names
@@ -29,13 +28,13 @@ class ThresholdSweep:
     title: ClassVar[str] = "Gaps at every threshold"
     topic: ClassVar[Topic] = Topic.HARM
 
-    points: int = ranged(40, 5, 200)
+    points: int = ranged(24, 5, 200)
     min_group_size: int = ranged(10, 1)
     draws: int = ranged(300, 100, 1_000_000)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
-        """By column: the selection rate's gap in force and at its widest; the curves of gaps."""
-        views: list[View] = []
+        """By column: the selection rate's gap in force and at its widest; the gaps as lines."""
+        gaps: dict[str, Sweep] = {}
         for column, counts in counts_of(subject):
             swept = threshold_sweep(
                 counts,
@@ -47,15 +46,15 @@ class ThresholdSweep:
             )
             yield _in_force(swept, column, subject.threshold)
             if not swept["selection_rate"].gaps.empty:
-                views += _gap_lines(swept, column, subject.threshold)
-        own = not np.array_equal(subject.predictions, subject.scores >= subject.threshold)
+                gaps[column] = swept["selection_rate"]
+        own = not subject.decides_by_score
         yield Section(
             title="What another threshold would do to the gaps",
-            text="The largest gap between groups if rows from each score upwards were selected. "
-            "The band holds at each threshold by itself (95 %), not along the whole line."
+            text="The largest gap of selection rates between groups if rows from each score "
+            "upwards were selected."
             + " The model's own decisions do not follow from this threshold."
             * own,
-            views=tuple(views),
+            views=_gap_lines(gaps, subject.threshold) if gaps else (),
         )
 
 
@@ -102,32 +101,32 @@ def _widest(sweep: Sweep) -> str:
     )
 
 
-def _gap_lines(swept: dict[str, Sweep], column: str, threshold: float) -> tuple[View, ...]:
-    """The selection rate's gap with its band, and the gaps of all rates in one picture."""
-    drawn = {rate: one.gaps for rate, one in swept.items() if not one.gaps.empty}
-    frame = drawn["selection_rate"][["threshold", "gap", "low", "high"]]
+def _gap_lines(gaps: dict[str, Sweep], threshold: float) -> tuple[View, ...]:
+    """The gap of each column, and the band of the one that is widest anywhere."""
     label = f"in force: {threshold:g}"
+    widest = max(gaps, key=lambda column: float(gaps[column].widest_line()["gap"]))
+    frame = gaps[widest].gaps[["threshold", "gap", "low", "high"]]
     band = Lines(
-        title=f"Largest gap of selection rates by {column}",
+        title=f"Largest gap of selection rates by {widest}",
         frame=frame.round(DIGITS).rename(columns={"gap": "gap of selection rates"}),
         x="threshold",
         y=("gap of selection rates", "low", "high"),
         unit=Unit.POINTS,
         mark=threshold,
         mark_label=label,
+        text="The band holds at each threshold by itself (95 %), not along the whole line.",
     )
-    several = pd.DataFrame({"threshold": frame["threshold"].round(DIGITS)})
-    for rate in SWEPT:
-        if rate in drawn:
-            several[words(rate)] = drawn[rate]["gap"].round(DIGITS)
-    several["selection rate, chance alone"] = drawn["selection_rate"]["chance"].round(DIGITS)
+    if len(gaps) == 1:
+        return (band,)
+    several = pd.DataFrame({f"by {column}": one.gaps["gap"] for column, one in gaps.items()})
+    several.insert(0, "threshold", frame["threshold"])
     lines = Lines(
-        title=f"Largest gaps of all three rates by {column}",
-        frame=several,
+        title="Largest gap of selection rates by each sensitive column",
+        frame=several.round(DIGITS),
         x="threshold",
         y=tuple(several.columns[1:]),
         unit=Unit.POINTS,
         mark=threshold,
         mark_label=label,
     )
-    return band, lines
+    return lines, band
