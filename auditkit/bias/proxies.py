@@ -1,8 +1,8 @@
 """How well the other columns give a sensitive one away, which of them do, and a model's score.
 
-A model that is not given a column can still know it. Rows are told apart by models of other rows
-(five folds), so that nothing is learned by heart: what is seen holds for new rows. It is a lower
-bound: a better model may tell more.
+A model that is not given a column can still know it. Half of the rows, drawn at random, are learned
+from and the others told apart, so that nothing is known by heart and each interval is that of one
+learned rule on rows it never saw. It is a lower bound: a better model may tell more.
 """
 
 import math
@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold
 
 from auditkit.bias.groups import label
 from auditkit.bias.scaling import Feature
@@ -26,14 +25,11 @@ from auditkit.statistics.intervals import rate_interval, score_limits, z_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Folds = Sequence[tuple[Ints, Ints]]
-
-FOLDS = 5
-LEAST = 10  # rows of a group from which it is told apart by itself
+LEAST = 20  # rows of a group from which it is told apart, half of them learned from
 # Of the regression, on Adult's race and age: a tenth of this tolerance is worth nothing and takes
 # three times as long, ten times it loses .02 of AUC.
 ROUNDS, TOLERANCE, STRENGTH = 100, 1e-3, 0.3
-METHOD = "DeLong within five folds, score limits"
+METHOD = "DeLong on rows not learned from, score limits"
 TOO_FEW = f"telling groups apart takes two of {LEAST} rows"
 ALONE = ["feature", "value", "low", "high"]
 
@@ -70,7 +66,7 @@ def proxies(
 
     features are columns in bins (`scaling.binned`), without the sensitive ones; groups has each
     row's group. All at once are taken by a logistic regression on their bins, one alone by the
-    share of each group in its bins. A group with fewer than ten rows, or with fewer than ten
+    share of each group in its bins. A group with fewer than twenty rows, or with fewer than that
     outside it, is not told apart. Undefined for fewer than two groups, and without features.
     Raises DataError for lengths that differ.
     """
@@ -82,17 +78,17 @@ def proxies(
         return _nothing(TOO_FEW, left_out)
     if not features:
         return _nothing("there are no features besides the sensitive columns", left_out)
-    folds = _folds(codes, rng)
-    each = [_alone(one, codes, told, folds, confidence) for one in features]
+    known, asked = _halves(codes, rng)
+    each = [_alone(one, codes, told, (known, asked), confidence) for one in features]
     lines = [(f.name, one.value, one.low, one.high) for f, one in zip(features, each, strict=True)]
     alone = pd.DataFrame(lines, columns=ALONE)
-    scores = _together(features, codes, len(names), folds)
-    by_group, influence = aucs(scores, codes, told, folds)
+    scores = _together(features, codes, len(names), (known, asked))
+    by_group, influence = aucs(scores, codes[asked], told)
     return Proxies(
-        together=_macro(by_group, influence, codes, told, confidence),
+        together=_macro(by_group, influence, codes[asked], told, confidence),
         best=names[told[by_group.argmax()]] if len(told) > 2 else "",
         worst=names[told[by_group.argmin()]] if len(told) > 2 else "",
-        right=_right(scores, codes, confidence),
+        right=_right(scores, codes[asked], confidence),
         majority=float(counts.max() / len(codes)),
         alone=alone.sort_values("value", ascending=False, kind="stable", ignore_index=True),
         left_out=left_out,
@@ -104,14 +100,14 @@ def telling(
 ) -> Estimate:
     """The AUC with which one feature alone, a model's score for instance, tells groups apart.
 
-    As `proxies` has it. Undefined for fewer than two groups of ten rows.
+    As `proxies` has it. Undefined for fewer than two groups of twenty rows.
     """
     codes, names = _coded(groups)
     _require_rows([feature], codes)
     told = _told(codes, len(names))
     if not len(told):
         return undefined(TOO_FEW, n=len(codes), method=METHOD)
-    return _alone(feature, codes, told, _folds(codes, rng), confidence)
+    return _alone(feature, codes, told, _halves(codes, rng), confidence)
 
 
 def _require_rows(features: Sequence[Feature], codes: Ints) -> None:
@@ -138,30 +134,25 @@ def _nothing(reason: str, left_out: dict[str, str]) -> Proxies:
     )
 
 
-def aucs(scores: Floats, codes: Ints, told: Ints, folds: Folds) -> tuple[Floats, Floats]:
-    """AUC of each group of `told` against the rest, the mean of folds; and each row's influence.
+def aucs(scores: Floats, codes: Ints, told: Ints) -> tuple[Floats, Floats]:
+    """AUC of each group of `told` against the rest, (told,), and each row's influence, (n, told).
 
-    scores is (n, groups). Rows are ranked within their fold alone: models of different folds
-    do not share a scale. influence is (n, told); the squares of a column sum to DeLong's variance.
+    scores is (n, groups), codes (n,) the true ones. The squares of a column of influence sum to
+    DeLong's variance, those of the columns' mean to that of the mean AUC.
     """
-    found = np.zeros((len(folds), len(told)))
-    influence = np.zeros((len(codes), len(told)))
-    for place, (_, asked) in enumerate(folds):
-        for column, code in enumerate(told):
-            own = codes[asked] == code
-            m, k = int(own.sum()), int((~own).sum())
-            ranks = rankdata(scores[asked, code])
-            within = np.empty(len(asked))
-            within[own], within[~own] = (
-                rankdata(scores[asked[own], code]),
-                rankdata(scores[asked[~own], code]),
-            )
-            placement = np.where(own, (ranks - within) / k, 1 - (ranks - within) / m)
-            found[place, column] = placement[own].mean()
-            size = np.where(own, m, k)
-            spread = np.sqrt(size / np.maximum(size - 1, 1))
-            influence[asked, column] = (placement - found[place, column]) / size * spread
-    return found.mean(axis=0), influence / len(folds)
+    found = np.empty(len(told))
+    influence = np.empty((len(codes), len(told)))
+    for column, code in enumerate(told):
+        own, score = codes == code, scores[:, code]
+        m, k = int(own.sum()), int((~own).sum())
+        within = np.empty(len(codes))
+        within[own], within[~own] = rankdata(score[own]), rankdata(score[~own])
+        above = rankdata(score) - within
+        placement = np.where(own, above / k, 1 - above / m)
+        found[column] = placement[own].mean()
+        size = np.where(own, m, k)
+        influence[:, column] = (placement - found[column]) / np.sqrt(size * np.maximum(size - 1, 1))
+    return found, influence
 
 
 def _coded(groups: pd.Series) -> tuple[Ints, list[str]]:
@@ -177,34 +168,37 @@ def _coded(groups: pd.Series) -> tuple[Ints, list[str]]:
     return codes.astype(np.int64), names
 
 
-def _folds(codes: Ints, rng: np.random.Generator) -> Folds:
-    cut = StratifiedKFold(FOLDS, shuffle=True, random_state=int(rng.integers(2**31)))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # groups of fewer than five rows
-        return list(cut.split(codes, codes))
+def _halves(codes: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Rows to learn from and rows to tell apart, with as many of each group."""
+    mixed = rng.permutation(len(codes))
+    order = mixed[np.argsort(codes[mixed], kind="stable")]
+    return np.sort(order[::2]), np.sort(order[1::2])
 
 
-def _alone(feature: Feature, codes: Ints, told: Ints, folds: Folds, confidence: float) -> Estimate:
+def _alone(
+    feature: Feature, codes: Ints, told: Ints, halves: tuple[Ints, Ints], confidence: float
+) -> Estimate:
+    known, asked = halves
     size = int(codes.max()) + 1
-    scores = np.empty((len(codes), size))
-    for known, asked in folds:
-        place = feature.codes[known] * size + codes[known]
-        table = np.bincount(place, minlength=feature.size * size).reshape(feature.size, size)
-        # One row's worth of all rows, for bins that hold few.
-        shares = (table + table.sum(axis=0) / table.sum()) / (table.sum(axis=1)[:, None] + 1)
-        scores[asked] = shares[feature.codes[asked]]
-    return _macro(*aucs(scores, codes, told, folds), codes, told, confidence)
+    place = feature.codes[known] * size + codes[known]
+    table = np.bincount(place, minlength=feature.size * size).reshape(feature.size, size)
+    # One row's worth of all rows, for bins that hold few.
+    shares = (table + table.sum(axis=0) / table.sum()) / (table.sum(axis=1)[:, None] + 1)
+    by_group, influence = aucs(shares[feature.codes[asked]], codes[asked], told)
+    return _macro(by_group, influence, codes[asked], told, confidence)
 
 
-def _together(features: Sequence[Feature], codes: Ints, size: int, folds: Folds) -> Floats:
+def _together(
+    features: Sequence[Feature], codes: Ints, size: int, halves: tuple[Ints, Ints]
+) -> Floats:
+    known, asked = halves
     design = np.hstack([one.onehot() for one in features])
-    scores = np.zeros((len(codes), size))
-    for known, asked in folds:
-        model = LogisticRegression(max_iter=ROUNDS, tol=TOLERANCE, C=STRENGTH)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # near enough to rank rows by
-            model.fit(design[known], codes[known])
-        scores[np.ix_(asked, model.classes_)] = model.predict_proba(design[asked])
+    model = LogisticRegression(max_iter=ROUNDS, tol=TOLERANCE, C=STRENGTH)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # near enough to rank rows by
+        model.fit(design[known], codes[known])
+    scores = np.zeros((len(asked), size))
+    scores[:, model.classes_] = model.predict_proba(design[asked])
     return scores
 
 
