@@ -20,14 +20,16 @@ MOST_SETS = 20_000
 
 
 def attribute_sets(
-    attributes: pd.DataFrame, *, most: int = 3, min_rows: int = 1
+    attributes: pd.DataFrame, *, most: int = 3, min_rows: int = 1, weights: Ints | None = None
 ) -> list[tuple[str, ...]]:
     """Combinations of one to `most` of the columns (n, V) of 0 and 1 that min_rows rows have.
 
-    Raises UsageError where there are more than 20,000.
+    weights (n,) says how many rows each line stands for. Raises UsageError where there are more
+    than 20,000.
     """
     table = attributes.to_numpy(bool)
-    alone = [k for k in range(table.shape[1]) if table[:, k].sum() >= min_rows]
+    each = np.ones(len(table), dtype=np.int64) if weights is None else weights
+    alone = [k for k in range(table.shape[1]) if each @ table[:, k] >= min_rows]
     found: list[tuple[int, ...]] = [(k,) for k in alone]
     level = list(found)
     for _ in range(1, most):
@@ -36,7 +38,7 @@ def attribute_sets(
             (*one, other)
             for one in level
             for other in alone
-            if other > one[-1] and table[:, [*one, other]].all(axis=1).sum() >= min_rows
+            if other > one[-1] and each @ table[:, [*one, other]].all(axis=1) >= min_rows
         ]
         found += level
         if len(found) > MOST_SETS:
@@ -117,10 +119,12 @@ def kinds_of(
     group: tuple[Ints, Ints],
     groups: int,
     sets: Sequence[tuple[str, ...]],
+    each: Ints,
 ) -> Kinds:
-    """Kinds of rows, and which sets and groups each has."""
+    """Kinds of rows, and which sets and groups each has; each (n,) says how many a line is."""
     rows = np.column_stack([attributes.to_numpy(np.int16), said.to_numpy(np.int16), *group])
-    kinds, weights = np.unique(rows, axis=0, return_counts=True)
+    kinds, place = np.unique(rows, axis=0, return_inverse=True)
+    weights = np.bincount(place.ravel(), weights=each).astype(np.int64)
     size = attributes.shape[1]
     true, given = kinds[:, :size], kinds[:, size : 2 * size]
     eye = np.eye(groups)

@@ -87,6 +87,7 @@ def multi_attribute(
     rng: np.random.Generator,
     predicted_attributes: pd.DataFrame | None = None,
     predicted_group: ArrayLike | None = None,
+    weights: ArrayLike | None = None,
     direction: Direction = "mals",
     most: int = 3,
     min_rows: int = 10,
@@ -97,7 +98,8 @@ def multi_attribute(
 
     attributes is (n, V) of 0 and 1 by name, group (n,); what a model predicts of either is given
     beside it, and what it does not predict is taken as it is. A decision about people is the
-    second case: the people's attributes are known, and the group is the outcome. Sets count that
+    second case: the people's attributes are known, and the group is the outcome. weights (n,) says
+    how many rows a line stands for, where they were counted. Sets count that
     at least min_rows rows have in truth, and one in the predictions.
 
     Undefined, with its reason, without a set or with fewer than two groups. Raises UsageError for
@@ -107,14 +109,15 @@ def multi_attribute(
     said = attributes if predicted_attributes is None else predicted_attributes[attributes.columns]
     true, told, groups = _groups(group, group if predicted_group is None else predicted_group)
     lengths = {"group": len(true), "predicted_group": len(told)}
-    _require(attributes, said, lengths, direction)
-    sets = attribute_sets(attributes, most=most, min_rows=min_rows)
-    sets = [one for one in sets if said[list(one)].to_numpy(bool).all(axis=1).any()]
+    each = np.ones(len(true), np.int64) if weights is None else np.asarray(weights, np.int64)
+    _require(attributes, said, lengths | {"weights": len(each)}, direction)
+    sets = attribute_sets(attributes, most=most, min_rows=min_rows, weights=each)
+    sets = [one for one in sets if (each @ said[list(one)].to_numpy(bool).all(axis=1)) > 0]
     if not sets:
-        return _nothing(direction, f"no combination has {min_rows} rows", len(true))
+        return _nothing(direction, f"no combination has {min_rows} rows", int(each.sum()))
     if len(groups) < 2:
-        return _nothing(direction, "one group alone: a link needs two", len(true))
-    table = kinds_of(attributes, said, (true, told), len(groups), sets)
+        return _nothing(direction, "one group alone: a link needs two", int(each.sum()))
+    table = kinds_of(attributes, said, (true, told), len(groups), sets, each)
     return _measured(table, (sets, groups), direction, rng=rng, draws=draws, confidence=confidence)
 
 

@@ -27,6 +27,7 @@ from auditkit.results import Finding, Intervals, Section, Table, Topic, Unit
 from auditkit.statistics.estimate import settled_at
 from auditkit.subject import Subject
 
+OUTCOMES = {"tp": (1, 1), "fp": (0, 1), "fn": (1, 0), "tn": (0, 0)}  # true, predicted
 SURE = 0.05  # above this chi-square p the data have no link to speak of
 MOVED = ("the data", "the model", "a blind model", "widened beyond noise")
 MOST_LINES = 12  # of groups and outcomes, those that the model moves furthest
@@ -72,7 +73,7 @@ class BiasAmplification:
         for one in found:
             yield self._amplified(one, subject)
             yield self._beyond(one, subject)
-        if len(found) > 1 and subject.at_hand:
+        if len(found) > 1:
             yield self._together(subject)
         yield _section(found, subject)
 
@@ -127,10 +128,12 @@ class BiasAmplification:
 
     def _together(self, subject: Subject) -> Finding:
         names = " × ".join(subject.sensitive)
+        people, true, said, weights = _crossed(subject)
         found = multi_attribute(
-            indicators(subject.memberships[list(subject.sensitive)]),
-            subject.expected,
-            predicted_group=_said(subject),
+            indicators(people),
+            true,
+            predicted_group=said,
+            weights=weights,
             direction="attributes_to_group",
             min_rows=self.min_group_size,
             draws=self.draws,
@@ -160,6 +163,20 @@ def _joint(subject: Subject, column: str) -> Joint:
     return joint(names[subject.expected], names[_said(subject)], group, tasks=tasks)
 
 
+def _crossed(
+    subject: Subject,
+) -> tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray | None]:
+    """All columns' groups, the true and the predicted outcome, and how many rows have them."""
+    names = list(subject.sensitive)
+    if subject.task is Task.CLASSES:
+        people = subject.memberships[names]
+        return people, subject.expected, _said(subject), None
+    counts = subject.counts_of(names)  # of rows that are counted nothing else is known
+    lines = counts.index.repeat(len(OUTCOMES)).to_frame(index=False)
+    true, said = np.tile(np.array(list(OUTCOMES.values())), (len(counts), 1)).T
+    return lines[names], true, said, counts[list(OUTCOMES)].to_numpy().ravel()
+
+
 def _trained(subject: Subject, column: str) -> Joint | None:
     """The same of the training rows' labels, as if they were also the predictions."""
     if subject.train is None:
@@ -173,9 +190,7 @@ def _trained(subject: Subject, column: str) -> Joint | None:
 
 
 def _said(subject: Subject) -> np.ndarray:
-    """The outcome predicted for each row, as `expected` has the true one."""
-    if subject.task is Task.DECISION:
-        return subject.predictions
+    """The class predicted for each row, as `expected` has the true one."""
     return np.asarray(subject.probabilities.argmax(axis=1))
 
 

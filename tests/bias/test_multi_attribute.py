@@ -182,3 +182,23 @@ def test_what_cannot_be_asked_says_why() -> None:
     wide = pd.DataFrame(np.ones((3, 60)), columns=[f"a{i}" for i in range(60)])
     with pytest.raises(UsageError, match="combinations"):
         attribute_sets(wide, most=3)
+
+
+def test_rows_that_were_counted_give_the_same() -> None:
+    people, truth, said = outcomes(600, 4, harm=0.2)
+    lines = people.assign(truth=truth, said=said).value_counts().reset_index(name="rows")
+    options = {"direction": "attributes_to_group", "min_rows": 10}
+    by_row = multi_attribute(
+        indicators(people), truth, predicted_group=said, rng=np.random.default_rng(0), **options
+    )
+    counted = multi_attribute(
+        indicators(lines[["sex", "age"]]),
+        lines["truth"],
+        predicted_group=lines["said"],
+        weights=lines["rows"],
+        rng=np.random.default_rng(0),
+        **options,
+    )
+    pd.testing.assert_frame_equal(by_row.changes, counted.changes)
+    assert (by_row.mean.value, by_row.mean.n) == pytest.approx((counted.mean.value, 600))
+    assert by_row.noise == pytest.approx(counted.noise)

@@ -42,6 +42,14 @@ def noise(n: int = 2000) -> pd.DataFrame:
     return pd.DataFrame({"label": label, "prediction": rng.integers(2, size=n), "group": "a"})
 
 
+def shifted(*, by: float = 0.3) -> Subject:
+    """Scores of group b that are too low, though its outcomes are as good."""
+    frame = scored()
+    group = np.where(np.arange(len(frame)) % 2, "a", "b")
+    score = np.clip(frame["score"] - np.where(group == "b", by, 0), 0, 1)
+    return subject(frame.assign(group=group, score=score), prediction=None, score="score")
+
+
 def learnable(*, blind: bool) -> Subject:
     frame = gap_of(0.0)
     decided = np.zeros(len(frame), int) if blind else frame["prediction"]
@@ -186,6 +194,10 @@ CASES = {
         prices,
         {"max_excess": 0.03},
     ),
+    "group-thresholds": Cases(shifted, lambda: shifted(by=0.0), lambda: subject(gap_of(0.0))),
+    "measures": Cases(
+        lambda: subject(counted(**WIDENED)), lambda: subject(counted(**EVEN)), prices
+    ),
     "class-performance": Cases(
         lambda: animals(right=0.2), lambda: animals(right=0.9), lambda: subject(gap_of(0.0))
     ),
@@ -246,7 +258,14 @@ CASES = {
         lambda: scored_groups(skew=0.1), scored_groups, lambda: subject(gap_of(0.0))
     ),
 }
-ONLY_MEASURES = {"threshold-sweep", "group-results", "group-sizes", "training-course"}
+ONLY_MEASURES = {
+    "threshold-sweep",
+    "group-results",
+    "group-sizes",
+    "training-course",
+    "group-thresholds",
+    "measures",
+}
 
 
 def outcome(name: str, made: Subject) -> tuple[list[Finding], list[Section]]:
