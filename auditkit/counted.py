@@ -100,8 +100,18 @@ class CountedSubject(Subject):
         """Confusion counts by group of one column, or by the intersections of several."""
         return self.cells.counts(self.positive, self.chosen, columns)
 
-    def score_counts_of(self, columns: Sequence[str], *, bins: int = BINS) -> ScoreCounts:
-        """Positives and negatives by group and bin of scores; asked of the engine each time."""
+    @property
+    def decides_by_score(self) -> bool:
+        """Whether the scores give the same counts at the threshold."""
+        columns = self.sensitive[:1]
+        at_threshold = self.score_counts_of(columns).at(self.threshold)
+        return bool(np.array_equal(at_threshold, self.counts_of(columns)))
+
+    def score_counts_of(self, columns: Sequence[str]) -> ScoreCounts:
+        """Positives and negatives by group and bin of scores; asked of the engine each time.
+
+        The threshold is an edge of the bins.
+        """
         if self.score is None:
             raise NotApplicable(
                 "the model gave decisions without scores; give probabilities with --score"
@@ -113,9 +123,10 @@ class CountedSubject(Subject):
             label=schema.target.name,
             score=self.score,
             sensitive=columns,
-            bins=bins,
+            threshold=self.threshold,
+            bins=BINS,
             bands=bands,
-        )
+        ).cut_at(self.threshold)
         frame = _frame(schema.target.name, cells)
         chosen = schema.with_sensitive([one for one in schema.sensitive if one.name in columns])
         named = cells.with_groups(memberships(frame, _by_name(chosen), self.source.where))
@@ -126,6 +137,10 @@ class CountedSubject(Subject):
 
     def compute(self) -> None:
         """Everything was counted when the subject was made."""
+
+    def require_rows(self) -> None:
+        """They were not read."""
+        len(self.frame)
 
     def can(self, ability: Ability) -> bool:
         """Scores of single rows cannot be had."""

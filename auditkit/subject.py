@@ -10,6 +10,7 @@ import pandas as pd
 
 from auditkit.bias.clusters import Clusters, clustered_counts
 from auditkit.bias.groups import group_counts
+from auditkit.bias.score_counts import ScoreCounts, score_counts
 from auditkit.data.schema import Column, Task
 from auditkit.data.tables import Table, classes, labels, memberships, targets
 from auditkit.errors import NotApplicable
@@ -301,6 +302,18 @@ class Subject:
                 [known, self.strata.drop(columns=known.columns, errors="ignore")], axis=1
             )
         return known[columns[0]] if len(columns) == 1 else known[list(columns)]
+
+    @property
+    def decides_by_score(self) -> bool:
+        """Whether its decisions are what the scores give at the threshold."""
+        return bool(np.array_equal(self.predictions, self.scores >= self.threshold))
+
+    def score_counts_of(self, columns: Sequence[str]) -> ScoreCounts:
+        """Positives and negatives by score and group; raises NotApplicable without scores."""
+        return score_counts(self.labels, self.scores, self._groups(columns))
+
+    def require_rows(self) -> None:
+        """Raise NotApplicable where rows were counted and not read."""
 
     def can(self, ability: Ability) -> bool:
         """Whether the model has an ability."""

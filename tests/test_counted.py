@@ -25,9 +25,10 @@ pytest.importorskip("duckdb")
 COUNTED = {"performance", "group-results", "group-sizes", "label-balance", "four-fifths"}
 COUNTED |= {"demographic-parity", "equal-opportunity", "equalized-odds", "predictive-parity"}
 COUNTED |= {"accuracy-equality", "amplification"}
+SCORED = {"auc-equality", "abroca", "group-thresholds", "threshold-sweep"}
 
-SKIPPED = {name: {"skip": "it needs rows"} for name in CHECKS if name not in COUNTED}
-ONLY_COUNTED = AuditConfig(checks=SKIPPED)
+NOT_ASKED = {name: {"skip": "it needs rows"} for name in CHECKS if name not in COUNTED}
+ONLY_COUNTED = AuditConfig(checks=NOT_ASKED)
 
 
 def people(n: int = 3000) -> pd.DataFrame:
@@ -90,6 +91,21 @@ def test_controls_are_counted_in_the_same_pass(tmp_path, monkeypatch):
     assert counted.table.schema == read.table.schema
 
 
+@pytest.mark.parametrize("threshold", [0.5, 0.37])
+def test_scores_are_counted_in_bins_that_part_at_the_threshold(tmp_path, monkeypatch, threshold):
+    asked = {"prediction": None, "threshold": threshold}
+    read, counted = subjects(tmp_path, monkeypatch, **asked)
+    for name in ("gender", "age"):
+        whole, binned = read.score_counts_of([name]), counted.score_counts_of([name])
+        assert binned.groups == whole.groups
+        assert list(binned.rows) == list(whole.rows)
+        for at in (threshold, 0.25, 0.75):
+            assert_frame_equal(binned.at(at), whole.at(at))
+        assert_frame_equal(binned.at(threshold), counted.counts[name])
+    assert counted.decides_by_score
+    assert not subjects(tmp_path, monkeypatch, score="income")[1].decides_by_score
+
+
 def test_checks_say_of_counts_what_they_say_of_rows(tmp_path, monkeypatch):
     both = subjects(tmp_path, monkeypatch, sensitive=("gender", "age"))
     read, counted = (run_checks(one, ONLY_COUNTED) for one in both)
@@ -107,7 +123,9 @@ def test_what_needs_rows_says_that_they_were_not_read(tmp_path, monkeypatch):
     assert counted.data["audited rows"] == 3000
     assert "where they lie" in counted.data["rows"]
     idle = {one.name: one.reason for one in counted.results}
-    for name in ("calibration", "simpler-model", "missing-values", "consistency"):
+    for name in SCORED:
+        assert idle[name] == ""
+    for name in ("calibration", "simpler-model", "missing-values", "group-calibration"):
         assert idle[name].startswith("the 3,000 rows were counted where they lie and not read")
     assert not [one for one in counted.results if one.status is Status.BROKEN]
 

@@ -30,7 +30,7 @@ from auditkit.bias.tally import (
 )
 from auditkit.errors import DataError, UsageError
 
-BINS = 1024  # of scores between 0 and 1; a power of two, so that every edge is a number exactly
+BINS = 4096  # of scores between 0 and 1; a power of two, so that every edge is a number exactly
 Ints = NDArray[np.int64]
 
 
@@ -77,6 +77,13 @@ class Cells:
         table = np.zeros((2, len(index), len(scores)), dtype=np.int64)
         np.add.at(table, (truth, codes, place), self.rows)
         return ScoreCounts(scores=scores, index=index, positives=table[1], negatives=table[0])
+
+    def cut_at(self, threshold: float) -> Self:
+        """The same with an edge of the bins at the threshold, so that counts there are exact."""
+        both = zip(self.scores or (), self.decisions or (), strict=True)
+        return replace(
+            self, scores=[max(one, threshold) if chosen else one for one, chosen in both]
+        )
 
     def require_sound(self, score: str) -> None:
         """Raise DataError where a score is missing, NaN, infinite or no probability."""
@@ -178,8 +185,8 @@ def cells_of(
 ) -> Cells:
     """The combinations of label, decision, score and groups that occur, from one group-by.
 
-    With a threshold a score is asked for its side of it, without one for its value or, with
-    bins, for its bin. Raises DataError for a column that is absent or cannot be counted.
+    With bins a score is asked for its bin, with a threshold for its side of it, with neither for
+    its value. Raises DataError for a column that is absent or cannot be counted.
     """
     require_bands(bands or {}, sensitive)
     rows = lazy(frame)
@@ -192,9 +199,9 @@ def cells_of(
     if score is not None:
         value = number(rows, score)
         keys["sound"] = (value >= 0) & (value <= 1)
-        if threshold is None:
+        if threshold is None or bins is not None:
             keys["score"] = value if bins is None else _bin(value, bins)
-        elif prediction is None:
+        if threshold is not None and prediction is None:
             keys["decision"] = value >= threshold
     groups = {f"group {i}": group_key(rows, name, bands) for i, name in enumerate(columns)}
     found = tally(rows, {**keys, **groups})

@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from auditkit.bias.contrast import Contrast, Measured, contrast
 from auditkit.bias.score_counts import ScoreCounts
 from auditkit.bias.score_draws import dealt, redrawn
-from auditkit.statistics.classification import Placements, auc_limits, auc_variance
+from auditkit.statistics.classification import Area, auc_limits
 from auditkit.statistics.intervals import Bounds
 
 Floats = NDArray[np.float64]
@@ -34,23 +34,23 @@ def auc_gap(
     DeLong et al. 1988; max-T: Westfall & Young 1993.
     """
     kept, left_out = with_both_outcomes(counts, min_group_size)
-    placed = [
-        placements(positives, negatives)
+    areas = [
+        area(positives, negatives)
         for positives, negatives in zip(kept.positives, kept.negatives, strict=True)
     ]
 
     def limits(z: float) -> Bounds:
-        ends = [auc_limits(one, z)[:2] for one in placed]
+        ends = [auc_limits(one, z)[:2] for one in areas]
         low, high = np.array(ends).reshape(-1, 2).T
         return low, high
 
-    values = np.array([one.auc for one in placed])
-    enough = len(placed) > 1
+    values = np.array([one.auc for one in areas])
+    enough = len(areas) > 1
     return contrast(
         Measured(
             labels=kept.groups,
             values=values,
-            errors=np.sqrt([auc_variance(one) for one in placed]),
+            errors=np.sqrt([one.variance for one in areas]),
             n=kept.rows,
             limits=limits,
             drawn=_drawn(kept, values, draws, rng) if enough else None,
@@ -79,16 +79,20 @@ def with_both_outcomes(
     return counts.only(kept), left_out
 
 
-def placements(positives: Ints, negatives: Ints) -> Placements:
-    """DeLong's components of a group from its counts by rising score, each (S,)."""
-    m, k = positives.sum(), negatives.sum()
+def area(positives: Ints, negatives: Ints) -> Area:
+    """A group's AUC and DeLong's variance from its counts by rising score, each (S,)."""
+    m, k = int(positives.sum()), int(negatives.sum())
     below = (np.cumsum(negatives) - negatives / 2) / k  # negatives below, ties half
     above = 1 - (np.cumsum(positives) - positives / 2) / m
-    return Placements(
-        auc=float(positives @ below / m),
-        positives=np.repeat(below, positives),
-        negatives=np.repeat(above, negatives),
-    )
+    value = float(positives @ below / m)
+    variance = 0.0
+    if min(m, k) > 1:
+        spread = (
+            positives @ (below - value) ** 2 / (m - 1),
+            negatives @ (above - value) ** 2 / (k - 1),
+        )
+        variance = float(spread[0] / m + spread[1] / k)
+    return Area(auc=value, variance=variance, positives=m, negatives=k)
 
 
 def permuted_aucs(counts: ScoreCounts, draws: int, rng: np.random.Generator) -> Floats:

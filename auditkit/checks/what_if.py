@@ -7,7 +7,7 @@ from typing import ClassVar
 import pandas as pd
 
 from auditkit.bias.disparity import Disparity
-from auditkit.bias.score_counts import ScoreCounts, score_counts
+from auditkit.bias.score_counts import ScoreCounts
 from auditkit.bias.what_if import CONSTRAINTS, WhatIf, frontiers, what_if
 from auditkit.checks.base import CHECKS, finding, percent, points, words
 from auditkit.data.schema import Task
@@ -60,7 +60,7 @@ class GroupThresholdsWhatIf:
         lines: list[Lines] = []
         tried: list[Tried] = []
         for column in subject.sensitive:
-            counts = score_counts(subject.labels, subject.scores, subject.memberships[column])
+            counts = subject.score_counts_of([column])
             for constraint in CONSTRAINTS:
                 one = self._tried(subject, column, constraint, counts)
                 tried.append(one)

@@ -50,7 +50,7 @@ def auc(y: ArrayLike, score: ArrayLike, *, confidence: float = 0.95) -> Estimate
     placed = _placements(truth, probabilities(score, truth))
     if placed is None:
         return undefined(ONE_CLASS, n=len(truth), method="DeLong, logit")
-    low, high, method = auc_limits(placed, z_of(confidence))
+    low, high, method = auc_limits(area_of(placed), z_of(confidence))
     return Estimate(
         value=placed.auc, low=low, high=high, n=len(truth), method=method, confidence=confidence
     )
@@ -231,6 +231,24 @@ class Placements(NamedTuple):
     negatives: Floats
 
 
+class Area(NamedTuple):
+    """An AUC with DeLong's variance, and how many positives and negatives it rests on."""
+
+    auc: float
+    variance: float
+    positives: int
+    negatives: int
+
+
+def area_of(placed: Placements) -> Area:
+    """The AUC that placements give; a variance of 0 where a class of one row gives none."""
+    m, k = len(placed.positives), len(placed.negatives)
+    variance = 0.0
+    if min(m, k) > 1:
+        variance = float(placed.positives.var(ddof=1) / m + placed.negatives.var(ddof=1) / k)
+    return Area(auc=placed.auc, variance=variance, positives=m, negatives=k)
+
+
 def _placements(y: Floats, score: Floats) -> Placements | None:
     """None where a class is absent."""
     positive, negative = score[y == 1], score[y == 0]
@@ -244,21 +262,13 @@ def _placements(y: Floats, score: Floats) -> Placements | None:
     return Placements(auc=float(above.mean()), positives=above, negatives=below)
 
 
-def auc_variance(placed: Placements) -> float:
-    """DeLong's variance of an AUC; 0 where a class of one row gives none."""
-    m, k = len(placed.positives), len(placed.negatives)
-    if min(m, k) < 2:
-        return 0.0
-    return float(placed.positives.var(ddof=1) / m + placed.negatives.var(ddof=1) / k)
-
-
-def auc_limits(placed: Placements, z: float) -> tuple[float, float, str]:
+def auc_limits(area: Area, z: float) -> tuple[float, float, str]:
     """Limits of `auc` at the critical value z, and their method.
 
     DeLong's where each class has rows enough for its variance.
     """
-    value, variance = placed.auc, auc_variance(placed)
-    smaller = min(len(placed.positives), len(placed.negatives))
+    value, variance = area.auc, area.variance
+    smaller = min(area.positives, area.negatives)
     if variance > 0 and 0 < value < 1:
         half = z * math.sqrt(variance) / (value * (1 - value))
         centre = math.log(value / (1 - value))
@@ -267,16 +277,16 @@ def auc_limits(placed: Placements, z: float) -> tuple[float, float, str]:
         low, high = map(float, score_limits(value * smaller, smaller, z))
     if smaller >= ENOUGH:
         return low, high, "DeLong, logit"
-    score_low, score_high = _score_limits(placed, z)
+    score_low, score_high = _score_limits(area, z)
     return min(low, score_low), max(high, score_high), "DeLong, logit; guarded by score limits"
 
 
-def _score_limits(placed: Placements, z: float) -> tuple[float, float]:
+def _score_limits(area: Area, z: float) -> tuple[float, float]:
     """Limits at which the AUC seen is z standard errors off, by the variance at the limit.
 
     Hanley & McNeil's variance with both classes weighed alike (Newcombe 2006, method 5).
     """
-    m, k, value = len(placed.positives), len(placed.negatives), placed.auc
+    m, k, value = area.positives, area.negatives, area.auc
     weight = (m + k) / 2 - 1
 
     def off(limit: float) -> float:
@@ -294,8 +304,8 @@ def _paired_limits(first: Placements, second: Placements, confidence: float) -> 
     ):
         return 0.0, 0.0  # the two rank every pair alike
     z = z_of(confidence)
-    low_1, high_1, _ = auc_limits(first, z)
-    low_2, high_2, _ = auc_limits(second, z)
+    low_1, high_1, _ = auc_limits(area_of(first), z)
+    low_2, high_2, _ = auc_limits(area_of(second), z)
     alike = _correlation(first, second)
     difference = first.auc - second.auc
     below = _combined(first.auc - low_1, high_2 - second.auc, alike)
@@ -309,7 +319,7 @@ def _combined(one: float, other: float, alike: float) -> float:
 
 def _correlation(first: Placements, second: Placements) -> float:
     """DeLong's correlation of two AUCs on the same rows; 0 where it is not to be had."""
-    product = auc_variance(first) * auc_variance(second)
+    product = area_of(first).variance * area_of(second).variance
     if product <= 0:
         return 0.0
     m, k = len(first.positives), len(first.negatives)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from auditkit.bias.score_auc import auc_gap, permuted_aucs, placements
+from auditkit.bias.score_auc import area, auc_gap, permuted_aucs
 from auditkit.bias.score_counts import ScoreCounts, score_counts
 from auditkit.bias.score_draws import dealt, redrawn
 from auditkit.statistics.classification import auc, auc_limits
@@ -53,11 +53,11 @@ def test_each_auc_is_that_of_scikit_learn_with_the_interval_of_the_group_alone(d
 
 def test_three_pairs_by_hand():
     # Positives at 2 and 3, negatives at 1 and 2: 3 of 4 pairs in order, one of them a tie.
-    placed = placements(np.array([0, 1, 1]), np.array([1, 1, 0]))
-    assert placed.auc == 0.875
-    np.testing.assert_allclose(placed.positives, [0.75, 1.0])
-    np.testing.assert_allclose(placed.negatives, [1.0, 0.75])
-    low, high, _ = auc_limits(placed, z_of(0.95))
+    # The positives stand above 3/4 and all of the negatives, the negatives below all and 3/4.
+    found = area(np.array([0, 1, 1]), np.array([1, 1, 0]))
+    assert found.auc == 0.875
+    assert found.variance == pytest.approx(2 * (2 * 0.125**2) / 2)
+    low, high, _ = auc_limits(found, z_of(0.95))
     assert low < 0.875 < high
 
 
