@@ -5,12 +5,16 @@ cost as much for a million rows as for a thousand.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import random_table
 
+from auditkit.bias.bootstrap import furthest
 from auditkit.bias.class_rates import (
     CLASS_RATES,
     ClassCounts,
@@ -18,8 +22,17 @@ from auditkit.bias.class_rates import (
     parts_of,
     present_classes,
 )
+from auditkit.bias.clusters import (
+    Clusters,
+    cluster_null,
+    clustered,
+    clustered_counts,
+    design_effects,
+    drawn_clusters,
+)
 from auditkit.bias.contrast import Contrast, Measured, contrast
-from auditkit.bias.groups import CELLS, share
+from auditkit.bias.groups import RATES, share
+from auditkit.bias.membership import membership
 from auditkit.bias.null import TIE, Null, permutation_null
 from auditkit.bias.pairs import Contest
 from auditkit.bias.several import SeveralGap, contests_of, several_gap
@@ -31,15 +44,13 @@ Ints = NDArray[np.int64]
 
 SUREST = 1 - 1e-15  # no confidence is 1
 
-# Where the rows of the denominator stand that are not in the numerator.
-_MISSES = {"recall": "fn", "precision": "fp", "share_said": "tn"}
-
 
 def class_gap(
     counts: ClassCounts,
     rate: str,
     *,
     rng: np.random.Generator,
+    clusters: Clusters | None = None,
     confidence: float = 0.95,
     draws: int = 1000,
     min_group_size: int = 0,
@@ -47,8 +58,9 @@ def class_gap(
     """The largest difference between groups in one of CLASS_RATES, of any class.
 
     The intervals hold for all pairs and classes at once. A group with fewer than min_group_size
-    rows in a class's denominator (at least one) is left out of that class, by name. Raises
-    UsageError for an unknown rate, a confidence outside (0, 1) and fewer than one draw.
+    rows in a class's denominator (at least one) is left out of that class, by name. clusters, of
+    `class_clusters`, say which rows belong together. Raises UsageError for an unknown rate, a
+    confidence outside (0, 1) and fewer than one draw.
     """
     hits, n = parts_of(counts, rate)
     _require_draws(draws)
@@ -57,17 +69,33 @@ def class_gap(
     contests, left_out, omitted = contests_of(
         counts.one_vs_rest(), key, nobody=nobody, min_group_size=min_group_size
     )
-    sample = _drawn(hits, n, rate, draws, rng)
+    if clusters is not None:
+        contests = {
+            name: _in_clusters(one, clusters, counts.levels.index(name), len(counts.index))
+            for name, one in contests.items()
+        }
     place = {name: k for k, name in enumerate(counts.levels)}
 
-    def drawn(name: str) -> Ints:
-        hit, all_ = sample[0][:, :, place[name]], sample[1][:, :, place[name]]
-        missed = all_ - hit
-        cells = {"tp": hit, _MISSES[rate]: missed}
-        nothing = np.zeros_like(hit)
-        return np.stack([cells.get(cell, nothing) for cell in CELLS], axis=2)
+    def maxima() -> Floats:
+        if clusters is not None:
+            samples = drawn_clusters(list(contests.values()), clusters, draws, rng)
+        else:
+            hit, rows = (part.astype(np.float64) for part in _drawn(hits, n, rate, draws, rng))
+            samples = [
+                (hit[:, one.groups, place[name]], rows[:, one.groups, place[name]])
+                for name, one in contests.items()
+            ]
+        each = [
+            furthest(one, *sample, "difference")
+            for one, sample in zip(contests.values(), samples, strict=True)
+        ]
+        return np.asarray(np.max(each, axis=0))
 
     def null(every: Sequence[Contest], observed: float) -> Null:
+        if clusters is not None:
+            return cluster_null(
+                every, clusters, observed, comparison="difference", draws=draws, rng=rng
+            )
         if rate == "share_said":
             return _null_of_shares(counts.said, every, list(contests), place, observed, draws, rng)
         return permutation_null(every, observed, comparison="difference", draws=draws, rng=rng)
@@ -75,7 +103,7 @@ def class_gap(
     return several_gap(
         contests,
         rate=rate,
-        drawn=drawn,
+        maxima=maxima,
         null=null,
         left_out=left_out,
         omitted=omitted,
@@ -83,10 +111,37 @@ def class_gap(
     )
 
 
+def class_clusters(
+    y: Any, said: Any, sensitive: Any, cluster: Any, *, levels: Sequence[Any]
+) -> Clusters | None:
+    """Which rows belong together, for the gaps of these classes; None where each stands alone.
+
+    Takes what `class_counts` takes, and cluster, one value a row (n,): rows without one belong
+    together. A line a class and group, classes first.
+    """
+    codes, _ = membership(sensitive, {"y": len(y), "said": len(said), "cluster": len(cluster)})
+    size = len(levels)
+    truth, answer = (pd.Index(levels).get_indexer(pd.Index(one)) for one in (y, said))
+    every = np.arange(size)
+    _, found = clustered_counts(
+        (truth[:, None] == every).ravel(),
+        (answer[:, None] == every).ravel(),
+        [np.tile(every, len(codes)), np.repeat(codes, size)],
+        np.repeat(pd.factorize(pd.Series(cluster), use_na_sentinel=False)[0], size),
+    )
+    return None if found.total == len(codes) else found
+
+
+def _in_clusters(contest: Contest, clusters: Clusters, place: int, groups: int) -> Contest:
+    """The contest of the class at this place, its lines those of `class_clusters`."""
+    return clustered(replace(contest, groups=place * groups + contest.groups), clusters)
+
+
 def macro_gap(
     counts: ClassCounts,
     *,
     rng: np.random.Generator,
+    clusters: Clusters | None = None,
     confidence: float = 0.95,
     draws: int = 1000,
     min_group_size: int = 0,
@@ -94,30 +149,43 @@ def macro_gap(
     """The largest difference between groups in macro recall, each class counting alike.
 
     Over the classes that have rows in any group compared; a group that lacks one of them, or has
-    fewer than min_group_size rows, is left out by name. Raises UsageError as `class_gap` does.
+    fewer than min_group_size rows, is left out by name. With clusters, of `class_clusters`, all
+    is as much wider as whole clusters make the standard error. Raises UsageError as `class_gap`.
     """
     _require_draws(draws)
     present = present_classes(counts, min_group_size)
     hits, rows = counts.hits, counts.rows
     kept, left_out = _comparable(counts, present, min_group_size)
     h, n = hits[np.ix_(kept, present)], rows[np.ix_(kept, present)]
+    value = share(h, n).mean(axis=1) if len(present) else np.full(len(kept), np.nan)
+    wider = np.ones(len(kept))
+    if clusters is not None and h.size:
+        wider = _wider(clusters, n, kept, present, len(counts.index))
 
     def limits(z: float) -> Bounds:
         level = min(2 * float(ndtr(z)) - 1, SUREST)
         if level <= 0:
-            return h_over_n, h_over_n
+            return value, value
         each = [macro_recall(hits[i], rows[i], counts.levels, present, level) for i in kept]
-        return np.array([one.low for one in each]), np.array([one.high for one in each])
+        low, high = np.array([[one.low, one.high] for one in each]).T
+        return (
+            np.maximum(value - wider * (value - low), 0.0),
+            np.minimum(value + wider * (high - value), 1.0),
+        )
 
-    h_over_n = share(h, n).mean(axis=1) if len(present) else np.full(len(kept), np.nan)
+    drawn, errors = _macro_drawn(h, n, draws, rng)
+    permuted = _macro_permuted(h, n, draws, rng)
+    if permuted is not None:
+        middle = share(h.sum(axis=0), n.sum(axis=0)).mean()  # which every permutation keeps
+        permuted = middle + wider * (permuted - middle)
     measured = Measured(
         labels=[counts.groups[place] for place in kept],
-        values=h_over_n,
-        errors=_macro_error(h, n),
+        values=value,
+        errors=wider * _macro_error(h, n),
         n=n.sum(axis=1),
         limits=limits,
-        drawn=_macro_drawn(h, n, draws, rng),
-        permuted=_macro_permuted(h, n, draws, rng),
+        drawn=(value + wider * (drawn - value), wider * errors),
+        permuted=permuted,
         left_out=left_out,
     )
     return contrast(measured, confidence=confidence, what="macro recall")
@@ -131,13 +199,29 @@ def _comparable(
     for place, (name, rows) in enumerate(zip(counts.groups, counts.rows, strict=True)):
         lacking = [counts.levels[k] for k in present if not rows[k]]
         if rows.sum() < min_group_size:
-            left_out[name] = f"{rows.sum():,} rows, fewer than {min_group_size:,}"
+            left_out[name] = f"fewer than {min_group_size:,} rows"
         elif lacking:
             more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
             left_out[name] = f"no rows of class {', '.join(lacking[:3])}{more}"
         else:
             kept.append(place)
     return np.array(kept, dtype=np.int64), left_out
+
+
+def _wider(clusters: Clusters, n: Ints, kept: Ints, present: Ints, groups: int) -> Floats:
+    """How many times wider the standard error of each group's macro recall is for whole clusters.
+
+    n is (kept groups, present classes); groups is how many lines a class has.
+    """
+    member, place = np.indices(n.shape)
+    effects = design_effects(
+        clusters,
+        RATES["true_positive_rate"],
+        (present[place] * groups + kept[member]).ravel(),
+        (1 / (n.shape[1] * n)).ravel(),
+        member.ravel(),
+    )
+    return np.asarray(np.sqrt(effects))
 
 
 def _macro_error(hits: Ints, n: Ints) -> Floats:

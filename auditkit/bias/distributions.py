@@ -140,9 +140,7 @@ def _kept(errors: NumberErrors, min_group_size: int) -> tuple[Ints, dict[str, st
     sizes = np.bincount(errors.parts[1], minlength=len(errors.index))
     least = max(min_group_size, 2)
     small = np.flatnonzero(sizes < least)
-    left_out = {
-        errors.groups[place]: left_out_for(int(sizes[place]), least, errors.unit) for place in small
-    }
+    left_out = {errors.groups[place]: left_out_for(least, errors.unit) for place in small}
     return np.flatnonzero(sizes >= least), left_out
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auditkit.bias.bootstrap import draw
+from auditkit.bias.bootstrap import draw, max_t
 from auditkit.bias.groups import CELLS, RATES, label, rate_of, share
 from auditkit.bias.membership import membership
 from auditkit.bias.null import Null, permutation_null
@@ -157,13 +157,20 @@ def label_gap(
         tables, rate, nobody=nobody, min_group_size=min_group_size
     )
 
+    def maxima() -> NDArray[np.float64]:
+        each = [
+            max_t(one, draw(tables[name], draws, rng), "difference")
+            for name, one in contests.items()
+        ]
+        return np.asarray(np.max(each, axis=0))
+
     def null(every: Sequence[Contest], observed: float) -> Null:
         return permutation_null(every, observed, comparison="difference", draws=draws, rng=rng)
 
     return several_gap(
         contests,
         rate=rate,
-        drawn=lambda name: draw(tables[name], draws, rng),
+        maxima=maxima,
         null=null,
         left_out=left_out,
         omitted=omitted,

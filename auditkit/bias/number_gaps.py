@@ -59,7 +59,7 @@ def error_gap(
         drawn=_drawn(chosen, value, error, measure, draws, rng) if kept else None,
         permuted=_permuted(chosen, error, measure, draws, rng, errors.straddling),
         left_out={
-            errors.groups[place]: left_out_for(one.units, least, errors.unit)
+            errors.groups[place]: left_out_for(least, errors.unit)
             for place, one in enumerate(means)
             if place not in kept
         },
@@ -67,10 +67,9 @@ def error_gap(
     return contrast(measured, confidence=confidence, what=MEASURES[measure])
 
 
-def left_out_for(units: int, least: int, unit: str) -> str:
-    """Why a group of so few units is not compared."""
-    what = f"values of {unit}" if unit else "row" if units == 1 else "rows"
-    return f"{units:,} {what}, fewer than {least:,}"
+def left_out_for(least: int, unit: str) -> str:
+    """Why a group of fewer units is not compared; not how few they are, which tells of people."""
+    return f"fewer than {least:,} {f'values of {unit}' if unit else 'rows'}"
 
 
 def dealt(sizes: Ints, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:

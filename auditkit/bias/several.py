@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from auditkit.bias.bootstrap import max_t, tukey
+from auditkit.bias.bootstrap import tukey
 from auditkit.bias.contrast import WIDEST, exceedance
 from auditkit.bias.groups import label
 from auditkit.bias.null import UNDEFINED, Null
@@ -21,7 +21,6 @@ from auditkit.bias.pairs import Contest, Pairs, compare, extreme, frame_of
 from auditkit.statistics.estimate import Estimate, undefined
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 METHOD = "score intervals of all pairs and classes at once (max-T)"
 MOST_ROWS = 10**9
@@ -112,15 +111,15 @@ def contests_of(
         contest = Contest.of(counts, rate, min_group_size=least)
         n = contest.rate.parts(counts)[1]
         names = [label(group) for group in counts.index]
-        few = [f"{one} ({size:,})" for one, size in zip(names, n, strict=True) if size < least]
+        few = [one for one, size in zip(names, n, strict=True) if size < least]
         omitted += len(few)
         if len(contest.n) < 2:
-            left_out[name] = nobody if not n.any() else f"too few rows in {_several(few)}"
+            left_out[name] = nobody if not n.any() else _too_few(few, least)
             omitted += len(contest.n)
             continue
         contests[name] = contest
         if few:
-            left_out[name] = f"too few rows in {_several(few)}"
+            left_out[name] = _too_few(few, least)
     return contests, left_out, omitted
 
 
@@ -128,7 +127,7 @@ def several_gap(
     contests: Mapping[str, Contest],
     *,
     rate: str,
-    drawn: Callable[[str], Ints],
+    maxima: Callable[[], Floats],
     null: Callable[[Sequence[Contest], float], Null],
     left_out: Mapping[str, str],
     omitted: int,
@@ -137,17 +136,14 @@ def several_gap(
 ) -> SeveralGap:
     """The largest gap of all contests, one a class.
 
-    drawn gives a class's bootstrap counts (draws, groups, 4), null the null of the largest gap of
-    the contests given the value observed. Undefined where no class can be compared.
+    maxima gives the largest studentised deviation of any class by bootstrap draw, null the null of
+    the largest gap given the value observed. Undefined where no class can be compared.
     """
     if not contests:
         return _nothing(rate, left_out, omitted, method)
-    maxima = np.max(
-        [max_t(one, drawn(name), "difference") for name, one in contests.items()], axis=0
-    )
-    every = tuple(contests.values())
+    every, largest = tuple(contests.values()), maxima()
     floor = tukey(tuple(len(one.n) for one in every), confidence)
-    critical = max(float(np.quantile(maxima, confidence, method="higher")), floor)
+    critical = max(float(np.quantile(largest, confidence, method="higher")), floor)
     pairs = [compare(one, "difference", critical) for one in every]
     value, low, high = _largest(pairs)
     widest = _widest(contests, pairs)
@@ -174,7 +170,7 @@ def several_gap(
         omitted=omitted,
         critical=critical,
         contests=every,
-        maxima=maxima,
+        maxima=largest,
     )
 
 
@@ -220,6 +216,8 @@ def _nothing(rate: str, left_out: Mapping[str, str], omitted: int, method: str) 
     )
 
 
-def _several(names: Sequence[str], most: int = 5) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+def _too_few(groups: Sequence[str], least: int, most: int = 5) -> str:
+    """Whose rows are too few; not how few, which would tell of single people."""
+    more = f" and {len(groups) - most} more" if len(groups) > most else ""
+    rows = "no rows" if least == 1 else f"fewer than {least:,} rows"
+    return f"{rows} in {', '.join(groups[:most])}{more}"

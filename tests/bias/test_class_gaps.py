@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
-from auditkit.bias.class_gaps import class_gap, macro_gap
+from auditkit.bias.class_gaps import class_clusters, class_gap, macro_gap
 from auditkit.bias.class_rates import CLASS_RATES, ClassCounts, class_counts, class_rates
 from auditkit.bias.disparity import disparity
 from auditkit.bias.groups import group_counts
@@ -76,7 +76,7 @@ def test_of_one_class_compared_it_is_the_gap_of_disparity():
     theirs = disparity(group_counts(y, said, group), "true_positive_rate", rng=rng())
     assert mine.estimate.value == pytest.approx(theirs.estimate.value)
     assert mine.estimate.low == pytest.approx(theirs.estimate.low, abs=0.01)
-    assert mine.left_out == {"0": "too few rows in b (0)"}
+    assert mine.left_out == {"0": "fewer than 10 rows in b"}
     assert mine.null.mean == pytest.approx(theirs.null.mean, abs=0.005)
 
 
@@ -84,7 +84,7 @@ def test_cells_of_few_rows_are_left_out_by_name_and_counted():
     counts = table_of([[0.9, 0.8], [0.9, 0.5], [0.1, 0.7]], rows=100)
     counts.table[2, 0] = [0, 3]
     gap = class_gap(counts, "recall", rng=rng(), min_group_size=10)
-    assert gap.left_out == {"x": "too few rows in g2 (3)"}
+    assert gap.left_out == {"x": "fewer than 10 rows in g2"}
     assert gap.omitted == 1
     assert gap.name == "y"
 
@@ -96,7 +96,7 @@ def test_classes_that_nobody_has_leave_no_gap_and_a_reason():
     counts.table[0, 0, 0] = 5
     gap = class_gap(counts, "recall", rng=rng())
     assert not gap.estimate.defined
-    assert "x: too few rows in b (0); y: no rows of this class" in gap.estimate.reason
+    assert "x: no rows in b; y: no rows of this class" in gap.estimate.reason
     assert math.isnan(gap.beyond(0.1))
     assert gap.rows_needed(0.1, 5) is None
 
@@ -198,6 +198,51 @@ def test_without_a_macro_gap_the_interval_holds_0_in_95_of_100_tables():
         counts = drawn(np.tile([0.9, 0.6, 0.75], (3, 1)), rows, generator)
         held.append(macro_gap(counts, rng=generator, draws=200).estimate.low == 0)
     assert np.mean(held) >= 0.94 - 2 * math.sqrt(0.95 * 0.05 / 250)
+
+
+def persons(generator: np.random.Generator, people: int = 60, rows: int = 8):
+    """Rows of which a person's are mostly all right or all wrong; each person is of one group."""
+    person = np.repeat(np.arange(people), rows)
+    y = generator.integers(0, 3, len(person))
+    right = generator.uniform(size=len(y)) < generator.beta(0.5, 0.3, people)[person]
+    said = np.where(right, y, (y + generator.integers(1, 3, len(y))) % 3)
+    return y, said, np.array(["a", "b"])[person % 2], person
+
+
+def test_rows_of_one_person_are_not_taken_for_as_many():
+    held: dict[str, list[bool]] = {"person": [], "row": [], "macro": [], "macro by row": []}
+    found = []
+    for seed in range(60):
+        y, said, group, person = persons(rng(seed))
+        counts = class_counts(y, said, group, levels=(0, 1, 2))
+        together = class_clusters(y, said, group, person, levels=(0, 1, 2))
+        for name, clusters in (("person", together), ("row", None)):
+            gap = class_gap(counts, "recall", rng=rng(seed), clusters=clusters, draws=200)
+            held[name].append(gap.estimate.low == 0)
+        found.append(class_gap(counts, "recall", rng=rng(seed), clusters=together).null.p_value)
+        for name, clusters in (("macro", together), ("macro by row", None)):
+            gap = macro_gap(counts, rng=rng(seed), clusters=clusters, draws=200)
+            held[name].append(gap.estimate.low == 0)
+    least = 0.95 - 2 * math.sqrt(0.95 * 0.05 / 60)
+    assert np.mean(held["person"]) >= least
+    assert np.mean(held["macro"]) >= least
+    assert np.mean(held["row"]) < 0.8
+    assert np.mean(held["macro by row"]) < 0.8
+    assert np.mean(np.array(found) <= 0.05) <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 60)
+
+
+def test_rows_that_stand_alone_are_no_clusters():
+    y, said, group, _ = persons(rng(0))
+    assert class_clusters(y, said, group, np.arange(len(y)), levels=(0, 1, 2)) is None
+
+
+def test_lines_of_clusters_are_those_of_the_counts():
+    y, said, group, person = persons(rng(0))
+    clusters = class_clusters(y, said, group, person, levels=(0, 1, 2))
+    counts = class_counts(y, said, group, levels=(0, 1, 2))
+    every = pd.concat(list(counts.one_vs_rest().values())).to_numpy()
+    np.testing.assert_array_equal((clusters.times @ clusters.cells).reshape(-1, 4), every)
+    assert clusters.total == 60
 
 
 def test_what_cannot_be_asked_is_refused():
