@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from auditkit.checks.base import CHECKS
-from auditkit.config import AuditConfig
+from auditkit.config import AuditConfig, read_config
 from auditkit.data.schema import Column, Kind
 from auditkit.errors import DataError, NotApplicable, UsageError
 from auditkit.loading import load_subject
@@ -99,6 +99,13 @@ def test_the_findings_of_the_section_count_rows_of_one_person_together(predictio
             assert "100 clusters of rows" in found.method
             assert found.n == one.findings[0].n
     assert "person" not in load_subject(config(predictions, cluster="person")).table.schema.names
+
+
+def test_both_are_read_from_audit_toml(tmp_path):
+    path = tmp_path / "audit.toml"
+    path.write_text('controls = ["branch"]\ncluster = "person"\n')
+    read = read_config(path)
+    assert (read.controls, read.cluster) == (("branch",), "person")
 
 
 def test_a_cluster_of_one_row_each_is_none(predictions):
