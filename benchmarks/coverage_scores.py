@@ -181,7 +181,7 @@ def bands(setting: Normal, rng: np.random.Generator) -> Line:
         sweep = threshold_sweep(
             counts, rng=rng, points=2, include=threshold, draws=1, min_group_size=1
         )["true_positive_rate"]
-        gap, _ = sweep.at(threshold)
+        gap = sweep.at(threshold).estimate
         truth = np.ptp(setting.true_rates(threshold))
         held.append(gap.low - SLACK <= truth <= gap.high + SLACK)
     return {"band holds": float(np.mean(held))}

@@ -6,6 +6,7 @@ All rates at all thresholds are sums of the counts by score, from the top down.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,15 @@ Ints = NDArray[np.int64]
 
 SWEPT = ("selection_rate", "true_positive_rate", "false_positive_rate")
 METHOD = "score intervals of all pairs at once (Tukey), at this threshold alone"
+
+
+class Gap(NamedTuple):
+    """The largest gap at one threshold, what chance alone would give, and whose it is."""
+
+    estimate: Estimate
+    chance: float
+    lowest: str
+    highest: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,18 +58,16 @@ class Sweep:
     confidence: float
     reason: str = ""
 
-    def at(self, threshold: float) -> tuple[Estimate, float]:
-        """The largest gap at one of the thresholds, and what chance alone would give there."""
+    def at(self, threshold: float) -> Gap:
+        """The largest gap at one of the thresholds."""
         if self.gaps.empty:
-            return undefined(self.reason, method=METHOD), math.nan
-        place = int(np.flatnonzero(self.gaps["threshold"] == threshold)[0])
-        value, low, high, chance = (
-            float(self.gaps[one].iloc[place]) for one in ("gap", "low", "high", "chance")
-        )
-        gap = Estimate(
+            return Gap(undefined(self.reason, method=METHOD), math.nan, "", "")
+        line = self.gaps.iloc[int(np.flatnonzero(self.gaps["threshold"] == threshold)[0])]
+        value, low, high, chance = (float(line[one]) for one in ("gap", "low", "high", "chance"))
+        estimate = Estimate(
             value=value, low=low, high=high, n=self.n, method=METHOD, confidence=self.confidence
         )
-        return gap, chance
+        return Gap(estimate, chance, str(line["lowest"]), str(line["highest"]))
 
     def widest_line(self) -> pd.Series:
         """The line of gaps with the largest gap of all."""

@@ -131,10 +131,11 @@ class CalibrationByGroup:
         )
         if not gap.estimate.defined:
             return found
-        most, least = (_promise(gap, group) for group in (gap.highest, gap.lowest))
+        most, least = (float(gap.groups["value"][one]) for one in (gap.highest, gap.lowest))
         return replace(
             found,
-            message=f"By {column}, scores promise {most} and {least} than came true: "
+            message=f"By {column}, scores promise {_beyond(most)} than came true for "
+            f"{gap.highest}, and {_beyond(least)} for {gap.lowest}: "
             f"{points(gap.estimate.value)} apart; chance alone would give "
             f"{points(gap.null.mean)}.",
         )
@@ -175,7 +176,8 @@ class RocCurves:
             text="A ROC curve shows, for every threshold, how many true positives a group gets for "
             "how many false ones. Each line compares a group with all others: the area between "
             "the two curves, as a share of the square they are drawn in. It is above 0 by chance "
-            "alone, the more the smaller the group; only an area beyond 1 in 20 says something.",
+            "alone, the more the smaller the group: what it gives on average and what it exceeds "
+            "once in 20 times stand beside each area.",
             views=tuple(views),
         )
 
@@ -192,9 +194,9 @@ class RocCurves:
             where["not compared"] = names(found.left_out)
         beyond = found.null.p_value <= 0.05
         return finding(
-            f"By {column}, the ROC curves of {found.group} and of {found.against} enclose "
-            f"{percent(estimate.value)} of the square; chance alone would give "
-            f"{percent(found.null.mean)} for groups this large"
+            f"By {column}, the ROC curve of {found.group} runs apart from that of "
+            f"{found.against}: {percent(estimate.value)} of the square lies between them; chance "
+            f"alone would give {percent(found.null.mean)} for groups this large"
             f"{'' if beyond else ', and often as much as was seen'}.",
             estimate,
             metric="area between ROC curves",
@@ -214,10 +216,9 @@ def counts_of(subject: Subject) -> Iterator[tuple[str, ScoreCounts]]:
         yield name, subject.score_counts_of([name])
 
 
-def _promise(gap: Contrast, group: str) -> str:
-    """How far a group's scores are from what came true, in words."""
-    value = float(gap.groups["value"][group])
-    return f"{group} {points(abs(value))} {'more' if value >= 0 else 'less'}"
+def _beyond(value: float) -> str:
+    """A promise beside what came true, in words."""
+    return f"{points(abs(value))} {'more' if value >= 0 else 'less'}"
 
 
 def _furthest_off(measured: dict[str, GroupCalibration]) -> Finding:
@@ -245,8 +246,8 @@ def _promises(
         "n": "rows",
         "mean_score": "mean score",
         "observed": "came true",
-        "error": "calibration error",
-        "chance": "calibration error by chance",
+        "error": "error",
+        "chance": "error by chance",
     }
     table = found.table[found.table.index.isin([label(one) for one in totals.index[shown]])]
     excess = table.round(DIGITS).reset_index(names=GROUP).rename(columns=named)
@@ -261,7 +262,7 @@ def _promises(
         reference=0.0,
         reference_label="as promised",
     )
-    shares = ("mean score", "came true", "calibration error", "calibration error by chance")
+    shares = ("mean score", "came true", "error", "error by chance")
     rows = Table(
         title=f"Promise and outcome by {column}",
         frame=excess[[GROUP, "rows", *shares]],
@@ -274,15 +275,15 @@ def _promises(
 def _areas(found: Abroca, column: str) -> Table:
     frame = found.groups.drop(columns="n").reset_index(names=GROUP)
     frame["p"] = [chance(one) for one in frame.pop("p_value")]
-    named = {"chance": "chance alone", "upper": "chance alone, 1 in 20"}
+    named = {"chance": "by chance", "upper": "1 in 20"}
     shares = ("area", "low", "high", *named.values())
     who = found.against if len(found.groups) == 1 else "all others"
     return Table(
         title=f"Area between the ROC curve of a group and of {who}, by {column}",
         frame=frame.round(DIGITS).rename(columns=named),
         shares=shares,
-        text="low and high bound the true area, for all lines at once; p is corrected for the "
-        "number of groups.",
+        text="low and high bound the true area, for all lines at once; p is corrected "
+        "for the number of groups.",
     )
 
 

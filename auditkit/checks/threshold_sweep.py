@@ -68,9 +68,10 @@ def _in_force(swept: dict[str, Sweep], column: str, threshold: float) -> Finding
     }
     if left_out:
         where["not compared"] = names(left_out)
-    here, by_chance = sweep.at(threshold)
+    here = sweep.at(threshold)
     message = ""
-    if here.defined:
+    if here.estimate.defined:
+        where |= {"lowest": here.lowest, "highest": here.highest}
         where |= {
             f"{words(rate)}, widest": _widest(one)
             for rate, one in swept.items()
@@ -78,17 +79,17 @@ def _in_force(swept: dict[str, Sweep], column: str, threshold: float) -> Finding
         }
         most = sweep.widest_line()
         message = (
-            f"By {column}, selection rates lie up to {points(here.value)} apart at the threshold "
-            f"in force ({threshold:g}), where chance alone would give {points(by_chance)}; of all "
-            f"thresholds they lie furthest apart at {most['threshold']:.2g}: "
-            f"{points(float(most['gap']))}."
+            f"By {column}, the selection rate of {here.lowest} is {points(here.estimate.value)} "
+            f"below that of {here.highest} at the threshold in force ({threshold:g}), where chance "
+            f"alone would give {points(here.chance)}; of all thresholds the gap is widest at "
+            f"{most['threshold']:.2g}: {points(float(most['gap']))}."
         )
     return finding(
         message,
-        here,
+        here.estimate,
         metric="selection rate difference at the threshold in force",
         unit=Unit.POINTS,
-        null=by_chance,
+        null=here.chance,
         where=where,
     )
 

@@ -34,8 +34,8 @@ def test_a_promise_that_is_not_kept_is_named_in_points():
     findings, section = outcome("group-calibration", scored_groups(skew=0.1), max_difference=0.05)
     gap, error = findings
     assert gap.status is Status.FAILED
-    assert gap.message.startswith("By group, scores promise b ")
-    assert "points more and a " in gap.message
+    assert gap.message.startswith("By group, scores promise ")
+    assert "points more than came true for b, and" in gap.message
     assert 0.05 < gap.interval[0] < 0.1 < gap.interval[1]
     assert error.where["group"] == "b"
     assert error.value > 3 * error.null
@@ -67,7 +67,8 @@ def test_the_sweep_says_where_the_threshold_in_force_stands():
     made = scored_groups(skew=0.15)
     (found,), section = outcome("threshold-sweep", replace(made, threshold=0.3))
     assert found.status is Status.MEASURED
-    assert "threshold in force (0.3)" in found.message
+    assert found.message.startswith("By group, the selection rate of a is ")
+    assert "below that of b at the threshold in force (0.3)" in found.message
     rates = pd.Series(made.scores >= 0.3).groupby(made.frame["group"]).mean()
     assert found.value == pytest.approx(rates["b"] - rates["a"])
     (band,) = section.views
