@@ -62,7 +62,7 @@ def items_section(
             "items": frame["items"],
             "times rated": times,
             "of the catalogue": frame["items"] / frame["items"].sum(),
-            "of the relevance": frame["merit"],
+            "of the rating points": frame["merit"],
             "of the attention": frame["exposure"],
             "in the users' own order": frame["ideal"],
             f"recall@{k}": frame["recall"],
@@ -72,7 +72,7 @@ def items_section(
     )
     drawn = frame.dropna(subset=["low"]).reset_index(names="items are")
     picture = Intervals(
-        title="Attention over relevance, by popularity",
+        title="Attention over rating points, by popularity",
         frame=drawn[["items are", "ratio", "low", "high"]],
         label="items are",
         value="ratio",
@@ -81,7 +81,7 @@ def items_section(
         unit=Unit.NUMBER,
         reference=1.0,
         reference_label="in proportion",
-        text="Above 1 items get more attention than their share of what users think of all.",
+        text="Above 1 items get more attention than their share of the rating points.",
     )
     where = "the rows learned from" if trained else "the audited rows"
     return Section(

@@ -54,7 +54,7 @@ class Recommendation:
     item: str = "item"
     k: int = ranged(10, 1, 10_000)
     relevant_from: float | None = ranged(None, 0)
-    min_gain: float = ranged(0.0, *GAP)
+    min_gain: float | None = ranged(None, *GAP)
     max_gap: float | None = ranged(None, *SHARE)
     min_exposure: float | None = ranged(None, 0, 100)
     min_group_size: int = ranged(10, 2)
@@ -126,7 +126,7 @@ class Recommendation:
         ndcg, chance = served(per_user, "ndcg"), per_user["ndcg_random"].mean()
         silent = int(per_user["ndcg"].isna().sum())
         yield finding(
-            f"Each of {ndcg.n:,} users' own items, ranked by the model, reach an {name} of "
+            f"The items of {ndcg.n:,} users, each user's ranked by the model, reach an {name} of "
             f"{percent(ndcg.value)} on average; in random order {percent(chance)}.",
             ndcg,
             metric=name,
@@ -134,9 +134,10 @@ class Recommendation:
             where={"users without an order": f"{silent:,}"} if silent else {},
         )
         gain = gain_over_random(per_user, "ndcg")
+        side = "nearer to" if gain.value >= 0 else "farther from"
         yield finding(
-            f"That is {points(abs(gain.value))} {'above' if gain.value >= 0 else 'below'} a random "
-            "order.",
+            f"The model puts users' items {points(abs(gain.value))} of {name} {side} their best "
+            "order than a random one does.",
             gain,
             metric=f"{name} gained over a random order",
             unit=Unit.POINTS,
@@ -202,9 +203,9 @@ class Recommendation:
         if shown.least:
             got, due, own = (float(shown.groups[one][shown.least]) for one in PARTS)
             told = (
-                f"Of users' attention {percent(got)} goes to items that are {shown.least}, with "
-                f"{percent(due)} of what users think of all: {ratio.value:.2f} times their due, "
-                f"where the users' own order gives {own / due:.2f} and a random one "
+                f"Items that are {shown.least} get {percent(got)} of users' attention for "
+                f"{percent(due)} of the rating points that users gave: {ratio.value:.2f} times "
+                f"their due. The users' own order would give {own / due:.2f} times, a random one "
                 f"{shown.least_random:.2f}."
             )
         yield finding(
