@@ -11,7 +11,6 @@ from auditkit.bias.slices import Ints, Mask
 from auditkit.statistics.intervals import (
     Bounds,
     difference_interval,
-    difference_of,
     score_limits,
     z_of,
 )
@@ -40,9 +39,10 @@ def outside_contrasts(
         rate, outside = total / n, (loss.sum() - total) / others
     binary = bool(np.isin(loss, (0, 1)).all())
     if clusters is not None:
-        sides = [_Side(met, loss, rate, clusters), _Side(~met, loss, outside, clusters)]
-        low, high = _clustered(sides, binary=binary, confidence=confidence)
-        p = _score_test(met, loss, clusters, rate - outside, sides)
+        sides = _Side(met, loss, rate, clusters), _Side(~met, loss, outside, clusters)
+        low, high = _clustered(*sides, binary=binary, confidence=confidence)
+        held = np.minimum(sides[0].held, sides[1].held)
+        p = _score_test(met, loss, clusters, rate - outside, held)
     elif binary:
         low, high = difference_interval(total, n, loss.sum() - total, others, z_of(confidence))
         p = _fisher(total, n, loss)
@@ -116,31 +116,22 @@ def _p_of(difference: Floats, error: Floats, cumulant: Floats, freedom: Floats) 
 
 
 class _Side:
-    """The rows in the slices, or outside: the variance of their means over clusters.
+    """The rows in the slices, or outside: how their means vary over clusters.
 
-    variance, cumulant (the third) and clusters are (k,): a mean varies by the totals, cluster by
-    cluster, of what its rows have above it.
+    shifts (k, clusters) is what each cluster moves a mean by, variance (k,) the sum of their
+    squares; held (k,) counts the clusters with rows here.
     """
 
     def __init__(self, met: Mask, loss: Floats, mean: Floats, clusters: Ints) -> None:
         size = int(clusters.max()) + 1
         self.mean, self.rows = mean, met.sum(axis=1)
-        totals = (
-            np.stack(
-                [
-                    np.bincount(clusters, weights=one * (loss - middle), minlength=size)
-                    for one, middle in zip(met, mean, strict=True)
-                ]
-            )
-            if len(met)
-            else np.zeros((0, size))
-        )
-        held = [np.count_nonzero(np.bincount(clusters[one], minlength=size)) for one in met]
-        self.clusters = np.array(held, dtype=np.float64)
+        self.shifts, self.held = np.zeros((len(met), size)), np.zeros(len(met))
+        for k, one in enumerate(met):
+            rest = (loss[one] - mean[k]) / max(self.rows[k], 1)
+            self.shifts[k] = np.bincount(clusters[one], weights=rest, minlength=size)
+            self.held[k] = np.count_nonzero(np.bincount(clusters[one]))
         with np.errstate(invalid="ignore", divide="ignore"):
-            correction = self.clusters / (self.clusters - 1)
-            self.variance = (totals**2).sum(axis=1) / self.rows**2 * correction
-            self.cumulant = (totals**3).sum(axis=1) / self.rows**3
+            self.variance = (self.shifts**2).sum(axis=1) * self.held / (self.held - 1)
 
     def limits(self, confidence: float) -> Bounds:
         """Score limits on the rows that these are worth, cluster by cluster (Korn & Graubard).
@@ -151,33 +142,46 @@ class _Side:
         z = z_of(confidence)
         with np.errstate(invalid="ignore", divide="ignore"):
             worth = self.mean * (1 - self.mean) / self.variance
-            worth = np.where(self.variance > 0, np.minimum(worth, self.rows), self.clusters)
-            worth = worth * (z / t.ppf((1 + confidence) / 2, self.clusters - 1)) ** 2
+            worth = np.where(self.variance > 0, np.minimum(worth, self.rows), self.held)
+            worth = worth * (z / t.ppf((1 + confidence) / 2, self.held - 1)) ** 2
         return score_limits(self.mean * worth, worth, z)
 
 
-def _clustered(sides: list[_Side], *, binary: bool, confidence: float) -> Bounds:
-    first, second = sides
-    if binary:
-        return difference_of(
-            first.mean, first.limits(confidence), second.mean, second.limits(confidence)
-        )
-    freedom = np.minimum(first.clusters, second.clusters) - 1
-    error = np.sqrt(first.variance + second.variance)
-    cumulant = first.cumulant - second.cumulant
-    return _limits(first.mean - second.mean, error, cumulant, freedom, confidence)
+def _clustered(first: _Side, second: _Side, *, binary: bool, confidence: float) -> Bounds:
+    """Limits of a difference whose two means may share clusters, and then vary together."""
+    held = np.minimum(first.held, second.held)
+    difference, moved = first.mean - second.mean, first.shifts - second.shifts
+    with np.errstate(invalid="ignore", divide="ignore"):
+        both = (first.shifts * second.shifts).sum(axis=1)
+        both /= np.sqrt((first.shifts**2).sum(axis=1) * (second.shifts**2).sum(axis=1))
+        error = np.sqrt((moved**2).sum(axis=1) * held / (held - 1))
+    if not binary:
+        return _limits(difference, error, (moved**3).sum(axis=1), held - 1, confidence)
+    (l1, u1), (l2, u2) = first.limits(confidence), second.limits(confidence)
+    shared = np.nan_to_num(both)
+    low = difference - _side_by_side(first.mean - l1, u2 - second.mean, shared)
+    high = difference + _side_by_side(u1 - first.mean, second.mean - l2, shared)
+    return low, high
+
+
+def _side_by_side(a: Floats, b: Floats, correlation: Floats) -> Floats:
+    """The distance of a difference from its limit, by those of its two means (MOVER).
+
+    Zou & Donner 2008, "Construction of confidence limits about effect measures".
+    """
+    return np.asarray(np.sqrt(np.maximum(a**2 + b**2 - 2 * correlation * a * b, 0)))
 
 
 def _score_test(
-    met: Mask, loss: Floats, clusters: Ints, difference: Floats, sides: list[_Side]
+    met: Mask, loss: Floats, clusters: Ints, difference: Floats, held: Floats
 ) -> Floats:
     """Two-sided p of no difference: Student's t, its variance from residuals about one mean.
 
-    About one mean, so that a slice of a few clusters that are all wrong still varies.
+    held (k,) counts clusters. About one mean, so that a slice of a few clusters that are all
+    wrong still varies.
     """
     rest = loss - loss.mean()
     size = int(clusters.max()) + 1
-    held = np.minimum(sides[0].clusters, sides[1].clusters)
     p = np.ones(len(met))
     for k, one in enumerate(met):
         if held[k] < 2:

@@ -86,22 +86,21 @@ def find_subgroups(
     if reason:
         return _without(searching, least, reason)
     found = conditions(frame, bins=bins, least=least)
-    alike = 1.0 if clusters is None else _design_effect(values[searching], clusters[searching])
+    half, scaled = found.rows[:, searching], _scaled(values[searching])
+    alike = np.ones(len(half))
+    if clusters is not None:
+        alike = _design_effects(half, scaled, clusters[searching])
     ranked = lattice.search(
-        found.rows[:, searching],
-        found.columns,
-        _scaled(values[searching]),
-        most_conditions=most_conditions,
-        least=least,
-        alike=alike,
+        half, found.columns, scaled, alike, most_conditions=most_conditions, least=least
     )
-    chosen = lattice.different(found.rows[:, searching], _scaled(values[searching]), ranked, most)
+    chosen = lattice.different(half, scaled, alike, ranked, most)
     rows = lattice.members_of(found.rows, chosen)
     names = [_said(found.names, one) for one in chosen]
     table, order = _confirmed(names, rows[:, ~searching], values, ~searching, clusters, confidence)
     price = float(ranked.scale.prices[min(most_conditions, 2)])
     z = z_of(1 - (1 - confidence) / most)
-    seen = _detectable(values, searched, ranked.scale, price, z)
+    usual = float(np.median(alike)) if len(alike) else 1.0
+    seen = _detectable(values, searched, least, price, z, usual)
     return Subgroups(
         slices=table,
         rows=rows[order],
@@ -135,7 +134,9 @@ def _confirmed(
     return table.iloc[order].reset_index(drop=True), order
 
 
-def _detectable(values: Floats, rows: int, scale: lattice.Scale, price: float, z: float) -> Floats:
+def _detectable(
+    values: Floats, rows: int, least: int, price: float, z: float, alike: float
+) -> Floats:
     """For slices of SHARES of the rows: the difference that both halves show with POWER, or NaN.
 
     Each shows it with the root of that. The search wants a likelihood above its price, which
@@ -143,12 +144,12 @@ def _detectable(values: Floats, rows: int, scale: lattice.Scale, price: float, z
     of z standard errors. Where losses are 0 and 1 their spread is that of their own rate.
     """
     each, mean, share = float(ndtri(math.sqrt(POWER))), float(values.mean()), np.array(SHARES)
-    n, alike = share * rows, scale.alike
+    n = share * rows
     weight = alike / (n * (1 - share))
     if not np.isin(values, (0, 1)).all():
         need = max(each + math.sqrt(each**2 + 2 * price), z + each)
         difference = need * float(values.std()) * np.sqrt(weight)
-        return np.where(n >= scale.least, difference, np.nan)
+        return np.where(n >= least, difference, np.nan)
     tried = np.linspace(0, 1, 1001)[1:-1, None]
     rate, other = mean + tried * (1 - share), mean - tried * share
     known = (rate < 1) & (other >= 0)
@@ -158,7 +159,7 @@ def _detectable(values: Floats, rows: int, scale: lattice.Scale, price: float, z
     gain = rel_entr(rate, mean) + rel_entr(1 - rate, 1 - mean)
     step = np.log(rate * (1 - mean) / ((1 - rate) * mean))
     spread = np.sqrt(n * (step**2 * rate * (1 - rate) * alike + gain**2)) / alike
-    seen = known & confirmed & (n * gain / alike >= price + each * spread) & (n >= scale.least)
+    seen = known & confirmed & (n * gain / alike >= price + each * spread) & (n >= least)
     return np.where(seen.any(axis=0), tried[seen.argmax(axis=0), 0], np.nan)
 
 
@@ -168,14 +169,22 @@ def _scaled(values: Floats) -> Floats:
     return np.asarray((values - low) / (high - low))
 
 
-def _design_effect(values: Floats, clusters: Ints) -> float:
-    """How many times the variance of a mean exceeds that of rows on their own; at least 1.
+def _design_effects(half: Mask, values: Floats, clusters: Ints) -> Floats:
+    """How many times more the difference that each condition makes varies for clusters; at least 1.
 
-    Kish 1965, *Survey Sampling*.
+    A condition that all rows of a person meet, or none, brings the persons' differences with it;
+    one that some meet of everybody does not.
+
+    Kish 1965, *Survey Sampling*; of a difference, by its linearised residuals.
     """
     rest = values - values.mean()
-    totals = np.bincount(clusters, weights=rest)
-    return max(float((totals**2).sum() / (rest**2).sum()), 1.0)
+    effects = np.ones(len(half))
+    for place, met in enumerate(half):
+        own = (met - met.mean()) * rest
+        alone = float((own**2).sum())
+        if alone > 0:
+            effects[place] = max(float((np.bincount(clusters, weights=own) ** 2).sum()) / alone, 1)
+    return effects
 
 
 def _half(n: int, clusters: Ints | None, rng: np.random.Generator) -> Mask:

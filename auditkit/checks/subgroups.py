@@ -149,8 +149,8 @@ def _worse(
         low=line["low"],
         high=line["high"],
         n=line["n"],
-        method=f"{'difference of two rates (MOVER)' if share else 'difference of two means'} on "
-        f"the confirming half, intervals of all {len(found.slices)} slices at once",
+        method=f"difference of two {'rates' if share else 'means'} on the confirming half, the "
+        f"intervals of {len(found.slices)} slices at once",
     )
     rate, others = written(line["rate"]), written(line["outside"])
     message = (

@@ -105,6 +105,24 @@ def test_a_slice_of_one_person_proves_nothing():
 
 
 @pytest.mark.parametrize("binary", [True, False])
+def test_a_slice_that_crosses_persons_is_compared_within_them(binary: bool):
+    """Each person is her own control: intervals are narrow, and as often right."""
+    rng = np.random.default_rng(6)
+    people, held, widths = np.repeat(np.arange(80), 20), 0, []
+    met = (np.arange(1600) % 4 == 0)[None]
+    for _ in range(300):
+        own = np.repeat(rng.beta(1, 3, size=80), 20)
+        loss = (rng.random(1600) < own).astype(float) if binary else 5 * own + rng.normal(size=1600)
+        line = outside_contrasts(met, loss, people, confidence=0.95).iloc[0]
+        held += line["low"] <= 0 <= line["high"]
+        widths.append(line["high"] - line["low"])
+    assert held >= 300 * 0.94 - 2 * (300 * 0.06 * 0.94) ** 0.5
+    # Rows on their own, of one variance: 2 z sd / sqrt(n) of 400 against 1,200.
+    spread = (0.25 * 0.75) ** 0.5 if binary else 1.0
+    assert np.mean(widths) < 1.1 * 2 * 1.96 * spread * (1 / 400 + 1 / 1200) ** 0.5
+
+
+@pytest.mark.parametrize("binary", [True, False])
 def test_persons_who_differ_are_no_slice(binary: bool):
     rng = np.random.default_rng(3)
     people, wrong, missed = np.repeat(np.arange(60), 10), 0, 0

@@ -63,7 +63,7 @@ def worse(larger: np.ndarray, met: np.ndarray, loss: np.ndarray) -> bool:
 @pytest.mark.parametrize("seed", range(24))
 def test_pruning_loses_nothing(seed: int):
     rows, columns, loss = random_rows(seed)
-    ranked = search(rows, columns, loss, most_conditions=3, least=20)
+    ranked = search(rows, columns, loss, np.ones(len(rows)), most_conditions=3, least=20)
     found = {
         tuple(int(one) for one in members if one >= 0): score
         for members, score in zip(ranked.members, ranked.scores, strict=True)
@@ -75,13 +75,14 @@ def test_pruning_loses_nothing(seed: int):
 def test_nothing_above_the_bound_lies_within_a_slice():
     rng = np.random.default_rng(1)
     rows, columns, loss = random_rows(1, n=400)
-    ranked = search(rows, columns, loss, most_conditions=1, least=10)
+    ranked = search(rows, columns, loss, np.ones(len(rows)), most_conditions=1, least=10)
+    one = np.ones(1)
     for _ in range(200):
         larger = rng.random(400) < rng.uniform(0.1, 0.5)
         smaller = larger & (rng.random(400) < np.where(loss > 0, 0.9, rng.uniform(0.05, 0.9)))
-        sums = [np.array([one.sum()]) for one in (larger, loss[larger], smaller, loss[smaller])]
-        n, total, part, lost = (one.astype(float) for one in sums)
-        assert ranked.scale.score(part, lost, 3) <= ranked.scale.bound(n, total, 3) + 1e-9
+        four = (larger, loss[larger], smaller, loss[smaller])
+        n, total, part, lost = (np.array([float(each.sum())]) for each in four)
+        assert ranked.scale.score(part, lost, 3, one) <= ranked.scale.bound(n, total, 3, one) + 1e-9
 
 
 def test_a_slice_and_its_parts_are_told_once_and_another_beside_it():
@@ -89,8 +90,8 @@ def test_a_slice_and_its_parts_are_told_once_and_another_beside_it():
     n = 4000
     rows = rng.random((6, n)) < 0.3
     loss = (rng.random(n) < 0.05 + 0.4 * (rows[0] & rows[1]) + 0.4 * rows[4]).astype(float)
-    ranked = search(rows, np.arange(6), loss, most_conditions=3, least=40)
-    chosen = different(rows, loss, ranked, most=10)
+    ranked = search(rows, np.arange(6), loss, np.ones(len(rows)), most_conditions=3, least=40)
+    chosen = different(rows, loss, np.ones(len(rows)), ranked, most=10)
     assert {tuple(one) for one in chosen[:2].tolist()} == {(4, -1, -1), (0, 1, -1)}
     assert len(chosen) <= 3
 
@@ -99,7 +100,9 @@ def test_one_column_stands_once_in_a_slice_and_a_slice_holds_at_most_two_thirds(
     rng = np.random.default_rng(3)
     rows = rng.random((4, 1200)) < 0.75
     loss = (rng.random(1200) < np.where(rows[1] & rows[2], 0.6, 0.1)).astype(float)
-    ranked = search(rows, np.array([0, 0, 1, 2]), loss, most_conditions=3, least=20)
+    ranked = search(
+        rows, np.array([0, 0, 1, 2]), loss, np.ones(len(rows)), most_conditions=3, least=20
+    )
     assert ranked.members[0].tolist() == [1, 2, -1]
     assert not any({0, 1} <= set(one) for one in ranked.members.tolist())
     assert members_of(rows, ranked.members).sum(axis=1).max() <= 800
@@ -110,6 +113,18 @@ def test_of_too_many_conditions_those_that_tell_most_are_searched(monkeypatch):
     rng = np.random.default_rng(4)
     rows = rng.random((30, 2000)) < 0.2
     loss = (rng.random(2000) < 0.1 + 0.4 * rows[17]).astype(float)
-    ranked = search(rows, np.arange(30), loss, most_conditions=3, least=20)
+    ranked = search(rows, np.arange(30), loss, np.ones(len(rows)), most_conditions=3, least=20)
     assert ranked.left_out == 25
     assert ranked.members[0].tolist() == [17, -1, -1]
+
+
+def test_what_persons_share_makes_a_slice_less_likely():
+    rows, columns, loss = random_rows(1)
+    alone = search(rows, columns, loss, np.ones(len(rows)), most_conditions=1, least=20)
+    shared = search(rows, columns, loss, np.full(len(rows), 2.0), most_conditions=1, least=20)
+    price = alone.scale.prices[1]
+    again = dict(zip(shared.members[:, 0].tolist(), shared.scores, strict=True))
+    assert again
+    for place, score in zip(alone.members[:, 0].tolist(), alone.scores, strict=True):
+        if (score + price) / 2 > price:
+            assert again[place] == pytest.approx((score + price) / 2 - price)

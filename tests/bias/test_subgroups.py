@@ -112,6 +112,18 @@ def test_persons_who_differ_are_no_subgroup():
     assert confirmed <= 4  # of 30 at 5 %, 5 or more happen once in 60 times
 
 
+def test_a_slice_that_crosses_persons_is_found_however_they_differ():
+    draw = np.random.default_rng(8)
+    persons = np.repeat(np.arange(100), 60)
+    frame = pd.DataFrame({"genre": draw.choice(list("abcdef"), 6000)})
+    own = np.repeat(draw.normal(scale=2, size=100), 60)
+    loss = 5 + own + draw.normal(size=6000) + 0.5 * (frame["genre"] == "b")
+    found = find_subgroups(frame, loss, rng=draw, groups=persons)
+    assert found.slices["slice"][0] == "genre = b"
+    assert found.slices["confirmed"][0]
+    assert found.slices["high"][0] - found.slices["low"][0] < 1
+
+
 @pytest.mark.parametrize(
     "population",
     [Population(rows=2000), Population(rows=8000, worse=0.2)],
