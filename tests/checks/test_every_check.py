@@ -16,6 +16,7 @@ from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
 from tests.answers import animals, prices, speeches, spellings
+from tests.flipped import by_group, deciding, people, reading
 from tests.prejudiced import reader, speaker
 from tests.recommending import recommender
 from tests.scored import scored_groups
@@ -256,6 +257,28 @@ CASES = {
     ),
     "threshold-sweep": Cases(
         lambda: scored_groups(skew=0.1), scored_groups, lambda: subject(gap_of(0.0))
+    ),
+    "consistency": Cases(
+        lambda: deciding(lambda rows: np.random.default_rng(0).uniform(size=len(rows))),
+        lambda: deciding(lambda rows: np.ones(len(rows))),
+        speeches,
+        {"min_consistency": 0.9},
+    ),
+    "individual-inequality": Cases(
+        lambda: subject(counted(**LOST_POSITIVES)),
+        lambda: subject(gap_of(0.0)),
+        animals,
+        {"max_index": 0.08},
+    ),
+    "flipped-attribute": Cases(
+        lambda: deciding(by_group), deciding, lambda: subject(gap_of(0.0), features=("merit",))
+    ),
+    "flipped-terms": Cases(lambda: reading(lean=0.3), reading, lambda: subject(gap_of(0.0))),
+    "proxies": Cases(
+        lambda: deciding(frame=people().assign(merit=lambda rows: rows["age"])),
+        deciding,
+        speeches,
+        {"max_auc": 0.7},
     ),
 }
 ONLY_MEASURES = {
