@@ -3,15 +3,18 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pandas.testing import assert_frame_equal
 
-from auditkit.bias.counting import group_counts_of, score_counts_of
-from auditkit.bias.groups import group_counts, label
+from auditkit.bias import tally
+from auditkit.bias.counting import cells_of, group_counts_of, score_counts_of
+from auditkit.bias.groups import CELLS, group_counts, label
 from auditkit.bias.moments import moments_of
 from auditkit.bias.score_counts import ScoreCounts, score_counts
 from auditkit.data.memberships import memberships
 from auditkit.data.schema import Column, Kind, Schema
+from auditkit.errors import DataError, UsageError
 from tests.engines import LOCAL, awkward, spark, table_in
 
 pytestmark = pytest.mark.filterwarnings("ignore:Dask support is moving:FutureWarning")
@@ -128,3 +131,109 @@ def _same(one: ScoreCounts, other: ScoreCounts) -> None:
     np.testing.assert_array_equal(one.positives, other.positives)
     np.testing.assert_array_equal(one.negatives, other.negatives)
     assert one.groups == other.groups
+
+
+def refused(**given: Any) -> str:
+    asked = {"label": "label", "prediction": "guess", "sensitive": "gender", **given}
+    with pytest.raises((DataError, UsageError)) as error:
+        group_counts_of(ROWS, **asked)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_a_hundred_rows_are_counted_by_hand():
+    rows = pa.table(
+        {"y": [1, 1, 0, 0] * 25, "p": [1, 0, 1, 0] * 25, "g": ["a", "a", "b", "b"] * 25}
+    )
+    counted = group_counts_of(rows, label="y", prediction="p", sensitive="g")
+    assert counted.loc["a"].tolist() == [25, 0, 25, 0]
+    assert counted.loc["b"].tolist() == [0, 25, 0, 25]
+    assert list(counted.columns) == list(CELLS)
+
+
+def test_bad_input_is_one_sentence():
+    assert "no column 'gendr'" in refused(sensitive="gendr")
+    assert "did you mean 'gender'" in refused(sensitive="gendr")
+    assert "no sensitive column given" in refused(sensitive=[])
+    assert "name either" in refused(prediction=None)
+    assert "name either" in refused(score="score")
+    assert "threshold is nan" in refused(prediction=None, score="score", threshold=math.nan)
+    assert "not 0 and 1" in refused(label="word")
+    assert "is never 'hird'" in refused(label="word", positive="hird")
+    assert "which the label never is" in refused(label="word", prediction="race", positive="hired")
+    assert "missing in" in refused(label="member")
+    assert "no number between 0 and 1 in 558 of 600" in refused(prediction=None, score="district")
+    assert "holds String, no numbers" in refused(prediction=None, score="race")
+    assert "bands for 'age', no sensitive column" in refused(bands=BANDS)
+    assert "finite edges that rise" in refused(sensitive="age", bands={"age": (45, 25)})
+    assert "holds String, no numbers" in refused(sensitive="race", bands={"race": (1,)})
+
+
+def test_what_is_no_table_or_has_no_rows_is_refused():
+    with pytest.raises(DataError, match="cannot count the rows of a dict"):
+        group_counts_of({"y": [1]}, label="y", prediction="y", sensitive="y")
+    with pytest.raises(DataError, match="no rows to count"):
+        group_counts_of(ROWS.slice(0, 0), label="label", prediction="guess", sensitive="race")
+    nested = pa.table({"y": [1], "p": [0], "g": [["a", "b"]]})
+    with pytest.raises(DataError, match=r"column 'g' holds List.*give numbers, text or booleans"):
+        group_counts_of(nested, label="y", prediction="p", sensitive="g")
+
+
+def test_more_combinations_than_may_come_back_are_refused(monkeypatch):
+    monkeypatch.setattr(tally, "MOST_CELLS", 100)
+    with pytest.raises(DataError, match="more than 100 combinations"):
+        group_counts_of(ROWS, label="label", prediction="guess", sensitive="income")
+
+
+@pytest.mark.parametrize("value", [None, math.nan, math.inf, -0.1, 1.5])
+def test_a_score_that_is_none_is_never_a_decision(value):
+    rows = pa.table({"y": [1, 0], "s": pa.array([0.7, value], from_pandas=False), "g": ["a", "a"]})
+    for engine in LOCAL:
+        with pytest.raises(DataError, match="no number between 0 and 1 in 1 of 2 rows"):
+            group_counts_of(table_in(engine, rows), label="y", score="s", sensitive="g")
+        with pytest.raises(DataError, match="no number between 0 and 1 in 1 of 2 rows"):
+            score_counts_of(table_in(engine, rows), label="y", score="s", sensitive="g")
+
+
+def test_a_score_in_single_precision_is_compared_as_it_is():
+    tenth = float(np.float32(0.1))  # a little above 0.1
+    rows = pa.table({"y": [1], "s": pa.array([tenth], pa.float32()), "g": ["a"]})
+    for engine in LOCAL:
+        counted = group_counts_of(
+            table_in(engine, rows), label="y", score="s", threshold=0.1, sensitive="g"
+        )
+        assert counted["tp"].sum() == 1
+
+
+def test_an_edge_at_the_threshold_makes_binned_scores_exact_there():
+    frame = ROWS.to_pandas()
+    for threshold in (0.37, 0.5, 0.999):
+        asked = {"label": "label", "score": "score", "sensitive": "race"}
+        cells = cells_of(ROWS, **asked, threshold=threshold, bins=8).cut_at(threshold)
+        counts = cells.score_counts(np.array(cells.labels), ["race"])
+        chosen = frame["score"] >= threshold
+        assert_frame_equal(
+            counts.at(threshold), group_counts(frame["label"], chosen, frame["race"])
+        )
+        assert len(counts.scores) <= 10
+
+
+def test_sums_do_not_depend_on_the_order_of_the_rows():
+    rng = np.random.default_rng(3)
+    values = np.concatenate([rng.normal(0, 1e12, 500), rng.normal(0, 1e-6, 500), [1e12, -1e12]])
+    sums = set()
+    for _ in range(5):
+        rows = pa.table({"x": rng.permutation(values), "g": ["a"] * len(values)})
+        sums.add(tuple(moments_of(rows, value="x", sensitive="g").iloc[0]))
+    assert len(sums) == 1
+    assert next(iter(sums))[2] == math.fsum(values)
+
+
+def test_moments_without_a_number_are_refused():
+    rows = pa.table({"x": pa.array([math.nan, None]), "g": ["a", "b"], "w": ["a", "b"]})
+    with pytest.raises(DataError, match="no finite number"):
+        moments_of(rows, value="x", sensitive="g")
+    with pytest.raises(DataError, match="holds String, no numbers"):
+        moments_of(rows, value="w", sensitive="g")
+    with pytest.raises(DataError, match="too large to square"):
+        moments_of(pa.table({"x": [1e200], "g": ["a"]}), value="x", sensitive="g")
