@@ -22,8 +22,10 @@ def test_every_example_is_run_here():
     tested = {
         "audit_predictions.py",
         "measure_in_a_notebook.py",
+        "reweigh_and_train_again.py",
         "see_attention_weights.py",
         "train_a_small_cnn.py",
+        "train_with_a_constraint.py",
     }
     assert {one.name for one in EXAMPLES.glob("*.py")} == tested
 
@@ -67,3 +69,29 @@ def test_auditing_predictions(monkeypatch, capsys, tmp_path):
     out = capsys.readouterr().out
     assert "African-American" in out
     assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.network
+def test_reweighing_halves_the_gap_and_costs_a_point(monkeypatch, capsys):
+    fetched("adult")
+    run("reweigh_and_train_again.py", monkeypatch=monkeypatch)
+    before, after = (
+        list(map(float, re.findall(r"[-+]?\d\.\d{3}", line)))
+        for line in capsys.readouterr().out.splitlines()
+    )
+    assert before[0] - 0.02 < after[0] < before[0]  # accuracy
+    assert after[3] < before[2]  # the gap's interval ends below where the other begins
+    assert before[5] > 0 > after[5] - 0.01  # nothing is left of the amplification
+
+
+@pytest.mark.network
+def test_a_constraint_closes_its_own_gap_and_not_the_other(monkeypatch, capsys):
+    fetched("adult")
+    run("train_with_a_constraint.py", monkeypatch=monkeypatch)
+    plain, parity, odds = (
+        list(map(float, re.findall(r"\d\.\d{3}", line)))
+        for line in capsys.readouterr().out.splitlines()
+    )
+    assert parity[3] < plain[2]
+    assert odds[4] < parity[4]
+    assert min(parity[0], odds[0]) > plain[0] - 0.04

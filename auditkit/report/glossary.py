@@ -39,6 +39,19 @@ ENTRIES = (
         " it lets stand, one in twenty is false on average. It decides nothing here.",
     ),
     Entry(
+        "Base rate",
+        r"base rate",
+        "The share of a group that has the positive outcome, whatever the model says.",
+    ),
+    Entry(
+        "Bias amplification",
+        r"bias amplification|\bMALS\b|A→T",
+        "How much further the model leans than the labels it is compared with: if the labels give"
+        " an outcome to one group more often than to others, whether the model does so even more."
+        " Errors alone make every such link look weaker, so beside it stands a blind model, one"
+        " that errs as often but does not know the group.",
+    ),
+    Entry(
         "Bits a character",
         r"bits a character",
         "What it costs to write a text down with the model's probabilities: 0 where every next"
