@@ -176,8 +176,8 @@ class RocCurves:
             text="A ROC curve shows, for every threshold, how many true positives a group gets for "
             "how many false ones. Each line compares a group with all others: the area between "
             "the two curves, as a share of the square they are drawn in. It is above 0 by chance "
-            "alone, the more the smaller the group: what it gives on average and what it exceeds "
-            "once in 20 times stand beside each area.",
+            "alone, the more the smaller the group: what it gives on average stands beside each "
+            "area, and p says how often it gives as much.",
             views=tuple(views),
         )
 
@@ -273,14 +273,13 @@ def _promises(
 
 
 def _areas(found: Abroca, column: str) -> Table:
-    frame = found.groups.drop(columns="n").reset_index(names=GROUP)
+    frame = found.groups.drop(columns=["n", "upper"]).reset_index(names=GROUP)
     frame["p"] = [chance(one) for one in frame.pop("p_value")]
-    named = {"chance": "by chance", "upper": "1 in 20"}
-    shares = ("area", "low", "high", *named.values())
+    shares = ("area", "low", "high", "by chance")
     who = found.against if len(found.groups) == 1 else "all others"
     return Table(
         title=f"Area between the ROC curve of a group and of {who}, by {column}",
-        frame=frame.round(DIGITS).rename(columns=named),
+        frame=frame.round(DIGITS).rename(columns={"chance": "by chance"}),
         shares=shares,
         text="low and high bound the true area, for all lines at once; p is corrected "
         "for the number of groups.",
