@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NoReturn, cast
 
@@ -108,10 +109,20 @@ class CountedSubject(Subject):
         return bool(np.array_equal(at_threshold, self.counts_of(columns)))
 
     def score_counts_of(self, columns: Sequence[str]) -> ScoreCounts:
-        """Positives and negatives by group and bin of scores; asked of the engine each time.
+        """Positives and negatives by group and bin of scores, asked of the engine once.
 
         The threshold is an edge of the bins.
         """
+        asked = tuple(columns)
+        if asked not in self._scored:
+            self._scored[asked] = self._score_counts(asked)
+        return self._scored[asked]
+
+    @cached_property
+    def _scored(self) -> dict[tuple[str, ...], ScoreCounts]:
+        return {}
+
+    def _score_counts(self, columns: tuple[str, ...]) -> ScoreCounts:
         if self.score is None:
             raise NotApplicable(
                 "the model gave decisions without scores; give probabilities with --score"
