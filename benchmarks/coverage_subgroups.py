@@ -91,21 +91,18 @@ class Population:
 POPULATIONS = (
     Population(rows=2000),
     Population(rows=8000),
-    Population(rows=8000, base=0.02),
-    Population(rows=8000, base=0.4),
-    Population(rows=8000, number=True),
-    Population(rows=8000, each=20),
-    Population(rows=8000, each=20, number=True),
+    Population(rows=4000, base=0.02),
+    Population(rows=4000, base=0.4),
+    Population(rows=4000, number=True),
+    Population(rows=4000, each=20),
+    Population(rows=4000, each=20, number=True),
     Population(rows=8000, worse=0.2),
     Population(rows=4000, worse=0.2, share=0.1),
-    Population(rows=16000, worse=0.25, share=0.02),
-    Population(rows=16000, worse=0.1, base=0.02),
     Population(rows=8000, worse=1.0, number=True),
-    Population(rows=16000, worse=0.3, each=20),
+    Population(rows=8000, worse=0.4, each=20),
     # What is said to be detectable, and less.
     Population(rows=4000, worse=0.2, seen=0.8),
     Population(rows=2000, worse=0.2, seen=0.0),
-    Population(rows=4000, worse=0.1, seen=0.0),
 )
 QUICK = (Population(rows=2000), Population(rows=8000, worse=0.2))
 

@@ -53,16 +53,6 @@ def outside_contrasts(
     return pd.DataFrame(columns)
 
 
-def holm(p: Floats) -> Floats:
-    """p adjusted for all of them being looked at (Holm 1979); NaN counts as 1."""
-    known = np.where(np.isnan(p), 1.0, p)
-    order = np.argsort(known, kind="stable")
-    stepped = known[order] * np.arange(len(p), 0, -1)
-    adjusted = np.empty(len(p))
-    adjusted[order] = np.minimum(np.maximum.accumulate(stepped), 1)
-    return adjusted
-
-
 def _fisher(total: Floats, n: Floats, loss: Floats) -> Floats:
     """Twice the smaller tail of the hypergeometric law, at most 1."""
     law = hypergeom(len(loss), int(loss.sum()), n.astype(np.int64))

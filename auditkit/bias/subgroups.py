@@ -13,10 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtri, rel_entr
 
 from auditkit.bias import lattice
-from auditkit.bias.confirmation import holm, outside_contrasts
+from auditkit.bias.confirmation import outside_contrasts
 from auditkit.bias.slices import Ints, Mask, conditions
 from auditkit.errors import DataError, UsageError
 from auditkit.statistics.intervals import z_of
+from auditkit.statistics.multiplicity import holm
 
 MOST_SEARCHED = 20_000  # rows; all others confirm
 LEAST_ROWS, LEAST_SHARE = 30, 0.01
@@ -128,7 +129,7 @@ def _confirmed(
         confidence=1 - (1 - confidence) / max(len(met), 1),
     )
     table.insert(0, "slice", names)
-    table["holm"] = holm(table["p"].to_numpy())
+    table["holm"] = holm(table["p"].fillna(1.0))  # one that proves nothing was asked as well
     table["confirmed"] = (table["holm"] <= 1 - confidence) & (table["difference"] > 0)
     order = np.lexsort((-table["difference"], ~table["confirmed"]))
     return table.iloc[order].reset_index(drop=True), order

@@ -97,6 +97,7 @@ class UnnamedSubgroups:
 
     def _losses(self, subject: Subject) -> _Losses:
         subject.require(Task.DECISION, Task.CLASSES, Task.NUMBER)
+        subject.require_rows()
         table = subject.table
         people = table.frame[table.apart].to_numpy() if table.apart else None
         frame = _columns(subject)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from auditkit.bias.confirmation import holm, outside_contrasts
+from auditkit.bias.confirmation import outside_contrasts
 from auditkit.statistics.intervals import difference_interval
 
 
@@ -58,17 +58,9 @@ def test_intervals_of_skewed_losses_miss_on_both_sides_alike():
     assert 10 < high < 45
 
 
-def test_holm_by_hand():
-    # .01 x 3, then .02 x 2, and .03 no less than that; .5 stays, NaN counts as 1.
-    assert holm(np.array([0.02, 0.01, 0.03])) == pytest.approx([0.04, 0.03, 0.04])
-    assert holm(np.array([0.5, np.nan])) == pytest.approx([1.0, 1.0])
-    assert len(holm(np.zeros(0))) == 0
-
-
 def test_a_slice_of_no_rows_is_undefined():
     table = outside_contrasts(np.zeros((1, 5), bool), np.arange(5.0), None, confidence=0.95)
     assert table[["rate", "difference", "low", "high"]].isna().all(axis=None)
-    assert holm(table["p"].to_numpy()) == [1]
 
 
 def test_twenty_rows_of_one_person_count_as_one():
