@@ -190,7 +190,8 @@ def _files(path: Path) -> tuple[Path, ...]:
     files: tuple[Path, ...] = (path,)
     if path.is_dir():
         found = (one for end in SUFFIXES for one in path.rglob(f"*{end}") if one.is_file())
-        files = tuple(sorted(one for one in found if not _hidden(one.relative_to(path))))
+        shown = (one for one in found if not _hidden(one.relative_to(path)))
+        files = tuple(sorted(shown, key=Path.as_posix))
     if not files:
         raise DataError(
             f"folder {path} holds no file in {' or '.join(SUFFIXES)}: give one that does"
