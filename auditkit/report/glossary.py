@@ -318,6 +318,13 @@ ENTRIES = (
         " overall and better in each department, because it applies where most are refused.",
     ),
     Entry(
+        "Slice",
+        r"\bslices?\b",
+        "The rows that meet up to three conditions together, whoever thought of them. Slices are"
+        " looked for on one half of the rows and held against the other: being the worst of"
+        " thousands makes a slice look bad on the half that it was found on.",
+    ),
+    Entry(
         "Strata",
         r"\bstrat(?:a|um)\b",
         "The parts into which control columns cut the rows. Within strata, every group's rate is"
