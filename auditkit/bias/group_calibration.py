@@ -11,7 +11,7 @@ from auditkit.bias.contrast import Contrast, Measured, contrast
 from auditkit.bias.score_counts import ScoreCounts
 from auditkit.bias.score_draws import dealt
 from auditkit.errors import DataError
-from auditkit.statistics.calibration import expected_calibration_error
+from auditkit.statistics.calibration import calibration_error_of_counts
 from auditkit.statistics.estimate import Estimate
 from auditkit.statistics.intervals import Bounds, score_limits
 
@@ -70,7 +70,7 @@ def group_calibration(
     bins: int = 10,
     min_group_size: int = 10,
 ) -> GroupCalibration:
-    """Calibration within each group; scores are probabilities, each value by itself (not binned).
+    """Calibration within each group; scores are probabilities.
 
     Groups of fewer than min_group_size rows are left out, by name. The null of the gap deals
     group labels out anew among all rows. error_draws is for the calibration error, whose interval
@@ -204,14 +204,13 @@ def _error(
     rng: np.random.Generator,
 ) -> tuple[float, float, float, float]:
     """Expected calibration error of a group with its interval, and what chance alone gives."""
-    sides = (counts.positives[group], counts.negatives[group])
-    scores = np.concatenate([np.repeat(counts.scores, side) for side in sides])
-    truth = np.repeat([1.0, 0.0], [int(side.sum()) for side in sides])
-    error, chance = expected_calibration_error(
-        truth,
-        scores,
+    n = int(counts.rows[group])
+    error, chance = calibration_error_of_counts(
+        counts.scores,
+        counts.positives[group],
+        counts.negatives[group],
         rng=rng,
-        bins=int(np.clip(len(truth) // ROWS_A_BIN, 2, bins)),
+        bins=int(np.clip(n // ROWS_A_BIN, 2, bins)),
         draws=draws,
         confidence=confidence,
     )

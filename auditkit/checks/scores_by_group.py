@@ -212,8 +212,8 @@ class RocCurves:
 
 def counts_of(subject: Subject) -> Iterator[tuple[str, ScoreCounts]]:
     """Each sensitive column and its counts by score; raises NotApplicable where there are none."""
-    for name in subject.sensitive:
-        yield name, subject.score_counts_of([name])
+    for column in subject.sensitive:
+        yield column, subject.score_counts_of([column])
 
 
 def _beyond(value: float) -> str:

@@ -83,7 +83,35 @@ def expected_calibration_error(
     scores = probabilities(score, truth)
     if not len(truth):
         return undefined("there are no rows"), math.nan
-    binned = _binned(truth, scores, bins)
+    return _judged(_binned(truth, scores, bins), rng, draws, confidence)
+
+
+def calibration_error_of_counts(
+    score: ArrayLike,
+    positives: ArrayLike,
+    negatives: ArrayLike,
+    *,
+    rng: np.random.Generator,
+    bins: int = 10,
+    draws: int = 1000,
+    confidence: float = 0.95,
+) -> tuple[Estimate, float]:
+    """`expected_calibration_error` of rows that were counted at each distinct score (S,), rising.
+
+    However many rows, it costs what as many scores do. Undefined where nothing was counted.
+    """
+    scores, came = np.asarray(score, float), np.asarray(positives, float)
+    n = came + np.asarray(negatives, float)
+    some = n > 0
+    if not some.any():
+        return undefined("there are no rows"), math.nan
+    binned = _binned_counts(scores[some], came[some], n[some], bins)
+    return _judged(binned, rng, draws, confidence)
+
+
+def _judged(
+    binned: "_Binned", rng: np.random.Generator, draws: int, confidence: float
+) -> tuple[Estimate, float]:
     seed = int(rng.integers(2**63))
     rare = (1 - confidence) / 2
     null = binned.draw(np.zeros_like(binned.n), seed, draws)
@@ -91,7 +119,7 @@ def expected_calibration_error(
         value=binned.ece,
         low=min(_limit(binned, binned.sharp(), 1 - rare, seed, draws), binned.ece),
         high=max(_limit(binned, binned.spread(), rare, seed, draws), binned.ece),
-        n=len(truth),
+        n=int(binned.n.sum()),
         method="consistency resampling, inverted",
         confidence=confidence,
     )
@@ -208,6 +236,28 @@ def _binned(truth: Floats, scores: Floats, bins: int) -> _Binned:
         error=np.bincount(bin_of, weights=truth) / n - mean_score,
         cell_n=cell_n,
         cell_score=np.clip(np.bincount(cell_of, weights=scores) / cell_n, 0, 1),
+        cell_bin=cells // CELLS,
+    )
+
+
+def _binned_counts(scores: Floats, came: Floats, n: Floats, bins: int) -> _Binned:
+    """The same bins as of single rows; a score shared by many stays in one cell."""
+    upto = np.cumsum(n)
+    ranks = np.ceil(np.linspace(0, 1, bins + 1)[1:-1] * (upto[-1] - 1))
+    edges = np.unique(scores[np.searchsorted(upto, ranks, side="right")])
+    bin_of = np.unique(np.searchsorted(edges, scores, side="right"), return_inverse=True)[1]
+    rows = np.bincount(bin_of, n).astype(float)
+    before = (upto - rows.cumsum()[bin_of] + rows[bin_of]) - n / 2  # within the bin
+    cell = bin_of * CELLS + np.floor(before * CELLS / rows[bin_of]).astype(np.int64)
+    cells, cell_of = np.unique(cell, return_inverse=True)
+    cell_n = np.bincount(cell_of, n)
+    mean_score = np.bincount(bin_of, n * scores) / rows
+    return _Binned(
+        n=rows,
+        mean_score=mean_score,
+        error=np.bincount(bin_of, came) / rows - mean_score,
+        cell_n=cell_n.astype(np.int64),
+        cell_score=np.clip(np.bincount(cell_of, n * scores) / cell_n, 0, 1),
         cell_bin=cells // CELLS,
     )
 

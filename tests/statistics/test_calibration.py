@@ -9,6 +9,7 @@ from auditkit.errors import DataError
 from auditkit.statistics.calibration import (
     brier,
     brier_skill,
+    calibration_error_of_counts,
     expected_calibration_error,
     quantile_bins,
     reliability,
@@ -171,3 +172,40 @@ def test_scores_that_are_no_probabilities_are_refused() -> None:
         reliability([0, 1], [0.5, -0.1])
     with pytest.raises(DataError, match=r"y is 0\.5 in row 1"):
         brier([0.5], [0.5])
+
+
+def test_an_error_from_counts_is_that_of_the_rows():
+    rng = np.random.default_rng(3)
+    for digits in (1, 2, 6):
+        score = np.round(rng.beta(1, 2, 1500), digits)
+        y = (rng.random(1500) < score**1.3).astype(int)
+        distinct, place = np.unique(score, return_inverse=True)
+        came = np.bincount(place, weights=y)
+        of_counts, chance = calibration_error_of_counts(
+            distinct, came, np.bincount(place) - came, rng=np.random.default_rng(0), draws=400
+        )
+        of_rows, other = expected_calibration_error(
+            y, score, rng=np.random.default_rng(0), draws=400
+        )
+        assert of_counts.value == pytest.approx(of_rows.value)
+        assert of_counts.n == 1500
+        assert of_counts.low == pytest.approx(of_rows.low, abs=4e-3)
+        assert of_counts.high == pytest.approx(of_rows.high, abs=4e-3)
+        assert chance == pytest.approx(other, abs=5e-4)
+
+
+def test_a_billion_rows_cost_no_more_than_their_scores():
+    scores = np.linspace(0.05, 0.95, 10)
+    n = np.full(10, 10**8)
+    came = np.round(n * (scores + 0.02))
+    found, chance = calibration_error_of_counts(
+        scores, came, n - came, rng=np.random.default_rng(0), draws=50
+    )
+    assert found.value == pytest.approx(0.02)
+    assert found.low == pytest.approx(found.high, abs=2e-4)
+    assert chance < 1e-4
+
+
+def test_nothing_counted_has_no_error():
+    found, _ = calibration_error_of_counts([0.5], [0], [0], rng=np.random.default_rng(0))
+    assert not found.defined
