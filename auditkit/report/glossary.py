@@ -33,15 +33,15 @@ ENTRIES = (
         " 0.5 is a coin, 1 is perfect order.",
     ),
     Entry(
+        "Base rate",
+        r"base rate",
+        "The share of a group that has the positive outcome, whatever the model says.",
+    ),
+    Entry(
         "Benjamini-Hochberg",
         r"Benjamini",
         "A correction for asking many questions that is less strict than Holm's: of the failures"
         " it lets stand, one in twenty is false on average. It decides nothing here.",
-    ),
-    Entry(
-        "Base rate",
-        r"base rate",
-        "The share of a group that has the positive outcome, whatever the model says.",
     ),
     Entry(
         "Bias amplification",
@@ -128,17 +128,17 @@ ENTRIES = (
         " nearest right answer, for each symbol of that answer. 0 is perfect; it can exceed 1.",
     ),
     Entry(
-        "F1",
-        r"\bF1\b",
-        "One number for a class's recall and precision, their harmonic mean: high only where both"
-        " are.",
-    ),
-    Entry(
         "Exposure",
         r"\bexposure\b|users' attention",
         "The attention that a ranking gives an item: the first place has the most, later ones less"
         " and less, places beyond the last one shown none. Beside it stands the item's share of"
         " what users think of all.",
+    ),
+    Entry(
+        "F1",
+        r"\bF1\b",
+        "One number for a class's recall and precision, their harmonic mean: high only where both"
+        " are.",
     ),
     Entry(
         "False negative rate",
@@ -248,17 +248,17 @@ ENTRIES = (
         " deviations of chance. About 0 is right; far below 0 the generator copies.",
     ),
     Entry(
-        "Null (chance alone)",
-        r"\bnull\b|chance",
-        "What the same measurement gives on average when there is nothing to find, because the"
-        " groups were shuffled. A gap near its null is no evidence of a difference.",
-    ),
-    Entry(
         "NDCG",
         r"\bNDCG\b",
         "How good an order is: 100 % where what a user rates best comes first. A mistake counts the"
         " less the further down it is; a number after @ says how many places count. A random order"
         " is far from 0, and stands beside it.",
+    ),
+    Entry(
+        "Null (chance alone)",
+        r"\bnull\b|chance",
+        "What the same measurement gives on average when there is nothing to find, because the"
+        " groups were shuffled. A gap near its null is no evidence of a difference.",
     ),
     Entry(
         "Overlap of made and real images",
@@ -284,16 +284,16 @@ ENTRIES = (
         "Among the rows of a class, the share that the model recognises.",
     ),
     Entry(
-        "R²",
-        r"R²",
-        "The share of the target's ups and downs that the model accounts for: 1 is perfect, 0 no"
-        " better than always saying the mean, below 0 worse.",
-    ),
-    Entry(
         "ROC curve",
         r"\bROC curves?\b",
         "For every threshold, the share of true positives found (upwards) beside the share of"
         " negatives wrongly taken for positive (across). The area under it is the AUC.",
+    ),
+    Entry(
+        "R²",
+        r"R²",
+        "The share of the target's ups and downs that the model accounts for: 1 is perfect, 0 no"
+        " better than always saying the mean, below 0 worse.",
     ),
     Entry(
         "Saturated unit",

@@ -14,6 +14,7 @@ from auditkit.errors import DataError, NotApplicable, UsageError
 from auditkit.loading import load_subject
 from auditkit.results import Finding, Section
 from auditkit.runner import run_checks
+from tests.answers import animals
 from tests.bias.test_strata import BERKELEY
 from tests.subjects import gap_of, subject
 
@@ -112,6 +113,14 @@ def test_a_cluster_of_one_row_each_is_none(predictions):
     frame = pd.read_csv(predictions).assign(row=np.arange(600))
     frame.to_csv(predictions, index=False)
     assert load_subject(config(predictions, cluster="row")).clusters == {"group": None}
+
+
+def test_of_several_classes_too_rows_of_one_person_count_together():
+    made = animals(right=0.9)
+    person = np.arange(len(made.frame)) // 4
+    table = replace(made.table, frame=made.frame.assign(person=person), apart="person")
+    found = next(iter(CHECKS["accuracy-equality"]().run(replace(made, table=table))))
+    assert f"{person.max() + 1:,} clusters of rows" in found.method
 
 
 @pytest.mark.parametrize("option", [{"controls": ("label",)}, {"cluster": "prediction"}])
