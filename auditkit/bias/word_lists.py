@@ -14,13 +14,17 @@ Words = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WordTest:
-    """Two lists of targets, two of attributes; names are what a sentence calls the four."""
+    """Two lists of targets, two of attributes; names are what a sentence calls the four.
+
+    A control has nothing to do with people.
+    """
 
     x: Words
     y: Words
     a: Words
     b: Words
     names: tuple[str, str, str, str]
+    control: bool = False
 
     @property
     def words(self) -> Words:
@@ -87,6 +91,7 @@ TESTS: Mapping[str, WordTest] = MappingProxyType(
             a=("days", "weeks", "months", "winter", "spring", "time", "today", "year"),
             b=("first", "second", "third", "several", "few", "both", "many", "most"),
             names=("words for times", "numbers", "other words for times", "words for how many"),
+            control=True,
         ),
     }
 )

@@ -82,18 +82,18 @@ class Associations:
         x, y, a, b = TESTS[name].names
         near, far = (a, b) if found.effect.value >= 0 else (b, a)
         size = magnitude(found.effect)
-        sure = size.low > 0
+        control, limit = TESTS[name].control, None if TESTS[name].control else self.max_effect
         said = f"{x.capitalize()} lie nearer to {near} than to {far}, compared with {y}"
-        if not sure:
+        if not size.low > 0:
             said = f"Whether {x} lie nearer to {near} than {y} do, against {far}, is not clear"
         return finding(
-            f"{said}: effect size {size.value:.2f}, where 0 is none and 2 the most; the same words "
-            f"dealt out at random give {found.null.mean:.2f}.",
+            f"{'Control: ' * control}{said}: effect size {size.value:.2f}, where 0 is none and 2 "
+            f"the most; the same words dealt out at random give {found.null.mean:.2f}.",
             size,
             metric="effect size of an association",
             unit=Unit.NUMBER,
-            status=at_most(size, self.max_effect),
-            limit=self.max_effect,
+            status=at_most(size, limit),
+            limit=limit,
             null=found.null.mean,
             where={
                 "test": name,
@@ -123,12 +123,11 @@ def _left_out(found: Association) -> dict[str, str]:
 
 def _words_section(own: Found, others: Found) -> Section:
     tables = [_words_table("The words found", own)]
-    if others:
-        shown = {name: one for name, one in others.items() if one.effect.defined}
-        table = _words_table("The published lists (WEAT)", shown)
-        short = [name for name in others if name not in shown]
-        text = f"Too few of the words of {', '.join(short)} have a vector." if short else ""
-        tables.append(Table(title=table.title, frame=table.frame, text=text))
+    shown = {name: one for name, one in others.items() if one.effect.defined}
+    short = ", ".join(name for name in others if name not in shown)
+    text = f"Of the published lists {short} too few words have a vector." if short else ""
+    if shown:
+        tables.append(_words_table("The published lists (WEAT)", shown))
     bounded = {name: one for name, one in own.items() if one.effect.low <= one.effect.high}
     picture = Intervals(
         title="Effect sizes",
@@ -158,7 +157,7 @@ def _words_section(own: Found, others: Found) -> Section:
         "with people: where even times and numbers are not told apart, the vectors hold too little "
         "meaning for any test, and no effect is no reassurance. Associations of this layer and "
         "harm done by the model's answers are loosely related at best (Goldfarb-Tarrant et al. "
-        "2021): look at the answers too.",
+        f"2021): look at the answers too. {text}".strip(),
         views=(picture, *tables) if bounded else tuple(tables),
     )
 

@@ -30,6 +30,14 @@ def test_a_planted_association_is_told_in_its_direction() -> None:
     assert turned[0].value > 1.5  # the size has no sign
 
 
+def test_a_control_is_called_one_and_never_fails() -> None:
+    found, _ = told(Associations(max_effect=1.0), reader(towards=2.0))
+    (control,) = (one for one in found if one.message.startswith("Control: "))
+    assert control.where["test"] == "time and numbers, a control"
+    assert control.status is Status.MEASURED
+    assert {one.status for one in found if one is not control} == {Status.FAILED}
+
+
 def test_no_association_is_called_unclear_and_not_absent() -> None:
     found, section = told(Associations(), reader(towards=0.0))
     assert all("is not clear" in one.message for one in found if one.interval[0] == 0)
