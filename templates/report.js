@@ -42,24 +42,25 @@
     return new Response(stream).text();
   };
 
+  const held = (id) => inflate(document.getElementById(id));
   let loading = null;
+  let figures = {};
   const library = () => {
-    loading ??= inflate(document.getElementById("plotly")).then((text) => {
+    loading ??= Promise.all([held("plotly"), held("figures")]).then(([code, text]) => {
+      figures = JSON.parse(text);
       const script = document.createElement("script");
-      script.textContent = text;
+      script.textContent = code;
       document.head.append(script);
     });
     return loading;
   };
 
-  const plots = new Map(
-    all(".plot").map((plot) => [plot, JSON.parse(plot.parentNode.querySelector("script.figure").textContent)]),
-  );
+  const plots = all(".plot");
   const drawn = new Set();
 
   const PAPER = 600; // pixels: what a sheet of A4 or Letter holds beside its margins
   const draw = (plot, width) => {
-    const { data, layout } = coloured(plots.get(plot));
+    const { data, layout } = coloured(figures[plot.parentNode.id]);
     layout.font.family = getComputedStyle(document.body).fontFamily;
     layout.dragmode = false;
     if (width) layout.width = width;
@@ -73,11 +74,11 @@
   };
 
   const giveUp = () => {
-    for (const plot of plots.keys()) plot.hidden = true;
+    for (const plot of plots) plot.hidden = true;
     for (const table of all("details.numbers")) table.open = true;
   };
 
-  for (const [plot, { layout }] of plots) plot.style.minHeight = `${layout.height}px`;
+  for (const plot of plots) plot.style.minHeight = `${plot.dataset.height}px`;
   const near = new IntersectionObserver(
     (entries) => {
       for (const { isIntersecting, target } of entries) {
@@ -88,8 +89,8 @@
     },
     { rootMargin: "500px" },
   );
-  for (const plot of plots.keys()) near.observe(plot);
-  if (plots.size) {
+  for (const plot of plots) near.observe(plot);
+  if (plots.length) {
     const idle = window.requestIdleCallback ?? ((work) => setTimeout(work, 500));
     addEventListener("load", () => idle(() => library().catch(giveUp)));
   }
@@ -119,7 +120,7 @@
     before = { theme: root.dataset.theme, folded };
     root.dataset.theme = "light";
     for (const one of folded) one.open = true;
-    if (window.Plotly) for (const plot of plots.keys()) draw(plot, PAPER);
+    if (window.Plotly) for (const plot of plots) draw(plot, PAPER);
   });
   addEventListener("afterprint", () => {
     if (!before) return;
@@ -162,8 +163,8 @@
   }
   for (const button of all("button.json")) {
     button.hidden = false;
-    button.addEventListener("click", () => {
-      save("report.json", "application/json", document.getElementById("auditkit-report").textContent);
+    button.addEventListener("click", async () => {
+      save("report.json", "application/json", await held("auditkit-report"));
     });
   }
 

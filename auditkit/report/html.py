@@ -1,14 +1,15 @@
 """The report as one HTML file that opens offline.
 
-Everything is inside: the style, the script, plotly.js (compressed once) and the report's own
-JSON. A Content-Security-Policy allows exactly those scripts and styles, by their hashes, and
-nothing to be fetched: docs/file-formats.md says how the page is made.
+Everything is inside: the style, the script and, compressed, plotly.js, the figures and the
+report's own JSON. A Content-Security-Policy allows exactly those scripts and styles, by their
+hashes, and nothing to be fetched: docs/file-formats.md says how the page is made.
 """
 
 import gzip
 import json
 import re
-from base64 import b64encode, b85encode
+import zlib
+from base64 import b64encode, b85decode, b85encode
 from functools import cache
 from hashlib import sha256
 from importlib import resources
@@ -23,40 +24,41 @@ from auditkit import __version__
 from auditkit.errors import DataError
 from auditkit.report.json import loads, to_dict
 from auditkit.report.numerals import DASH, count, prose, roughly
-from auditkit.report.page import page
+from auditkit.report.page import figures_of, page
 from auditkit.report.tables import heading
 from auditkit.results import AuditReport
 
 CHECKOUT = Path(__file__).resolve().parents[2] / "templates"
 REPORT_ID = "auditkit-report"
-LETTERS = str.maketrans("<>&", ",.:")  # report.js knows them
-ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
+LETTERS, BACK = str.maketrans("<>&", ",.:"), str.maketrans(",.:", "<>&")  # report.js knows them
+MOST_BYTES = 500_000_000  # of a report that is read back: a small page may unpack to any size
 
 
 def render(report: AuditReport) -> str:
     """The whole page; the same report gives the same text."""
     style, script, library = template("style.css"), template("report.js"), get_plotlyjs()
-    html = _environment().get_template("report.html.j2")
+    html, parts = _environment().get_template("report.html.j2"), page(report)
     return html.render(
-        page(report),
+        parts,
         policy=content_security_policy([script, library], [style, ""]),
         style=Markup(style),
         script=Markup(script),
-        library=_packed(library),
+        packed={
+            REPORT_ID: _packed(_json(to_dict(report))),
+            "figures": _packed(_json(figures_of(parts["chapters"]))),
+            "plotly": _packed_library(),
+        },
         shields=stylesheet_ids(library),
-        data=embedded(to_dict(report)),
-        report_id=REPORT_ID,
         version=__version__,
     )
 
 
 def report_from_html(text: str) -> AuditReport:
     """The report that a page holds. Raises DataError where it holds none."""
-    pattern = rf'<script type="application/json" id="{REPORT_ID}">(.*?)</script>'
-    found = re.search(pattern, text, re.DOTALL)
+    found = re.search(rf'id="{REPORT_ID}" data-bytes="(\d{{1,9}})">([^<>&]*)</script>', text)
     if found is None:
         raise DataError("this page holds no auditkit report; give the report.html auditkit wrote")
-    return loads(found[1])
+    return loads(_unpacked(int(found[1]), found[2]))
 
 
 def content_security_policy(scripts: list[str], styles: list[str]) -> str:
@@ -76,14 +78,6 @@ def content_security_policy(scripts: list[str], styles: list[str]) -> str:
             "form-action 'none'",
         )
     )
-
-
-def embedded(value: Any) -> Markup:
-    """JSON that is safe inside a script element: nothing in it can end the element."""
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-    for character, escape in ESCAPES.items():
-        text = text.replace(character, escape)
-    return Markup(text)  # every character that HTML reads has just been escaped
 
 
 def template(name: str) -> str:
@@ -118,21 +112,41 @@ def _environment() -> Environment:
         "prose": prose,
         "roughly": roughly,
         "heading": heading,
-        "json": embedded,
     }
     environment.globals["DASH"] = DASH
     return environment
 
 
 @cache
-def _packed(library: str) -> dict[str, Any]:
+def _packed_library() -> dict[str, Any]:
+    return _packed(get_plotlyjs())
+
+
+def _packed(content: str) -> dict[str, Any]:
     """Gzip in base 85, which is 6 % smaller than base 64, less the letters that HTML reads.
 
     bytes is how many there are: base 85 knows fours of them, and a stream ends where it ends.
     """
-    packed = gzip.compress(library.encode(), compresslevel=9, mtime=0)
+    packed = gzip.compress(content.encode(), compresslevel=9, mtime=0)
     text = b85encode(packed, pad=True).decode().translate(LETTERS)
     return {"bytes": len(packed), "text": Markup(text)}
+
+
+def _unpacked(size: int, text: str) -> str:
+    """What `_packed` was given. Raises DataError where it is cut off, or larger than any report."""
+    try:
+        packed = b85decode(text.translate(BACK))[:size]
+        stream = zlib.decompressobj(wbits=31)
+        content = stream.decompress(packed, MOST_BYTES)
+        if not stream.eof:
+            raise DataError("the report in this page is cut off, or larger than 500 MB")
+        return content.decode()
+    except (ValueError, zlib.error) as error:
+        raise DataError(f"the report in this page cannot be unpacked: {error}") from error
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def _hash(text: str) -> str:

@@ -1,6 +1,6 @@
 """What the page shows, as plain values for the templates: no HTML is made here."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -118,6 +118,18 @@ def page(report: AuditReport) -> dict[str, Any]:
         "glossary": words_in(text),
         "config": facts(report.config, verbatim=True),
         "checks": [(one, places[id(one)]) for one in report.results],
+    }
+
+
+def figures_of(chapters: Sequence[Chapter]) -> dict[str, Figure]:
+    """Every figure of the page by the place of its picture."""
+    return {
+        one.anchor: one.figure
+        for chapter in chapters
+        for check in chapter.checks
+        for _, pictures in check.sections
+        for one in pictures
+        if one.figure is not None
     }
 
 

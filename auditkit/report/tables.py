@@ -14,7 +14,10 @@ from auditkit.results import Bars, Intervals, Lines, Table, Unit, View
 
 @dataclass(frozen=True, kw_only=True)
 class Cell:
-    """What stands in a cell; raw is the exact number for the CSV where the text rounds it."""
+    """What stands in a cell; raw is the number for the CSV where the text rounds it.
+
+    It has six digits: the exact one stands in the report's JSON.
+    """
 
     text: str
     raw: str = ""
@@ -85,7 +88,8 @@ def _cell(value: Any, unit: Unit | None) -> Cell:
         return Cell(text=DASH)
     usual = Unit.COUNT if isinstance(value, int) else Unit.NUMBER
     text = write(value, unit or usual)
-    return Cell(text=text, raw="" if text == repr(value) else repr(value))
+    exact = repr(value) if isinstance(value, int) else f"{value:.6g}"
+    return Cell(text=text, raw="" if text == exact else exact)
 
 
 def _blank(series: "pd.Series[Any]") -> bool:
