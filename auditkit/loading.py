@@ -61,13 +61,14 @@ def _of_checkpoint(config: AuditConfig, runtime: Runtime) -> Subject:
     _refuse(config, "weights", "preprocess", "features", "prediction", "score", what="a checkpoint")
     _refuse_other(config, card.schema, "this checkpoint was trained with")
     table, train = _rows_of(card, config)
+    table = _with_sensitive(table, config.sensitive)
     given = Path(config.judge) if config.judge else None
     return Subject(
         predictor=CheckpointModel(
             checkpoint=checkpoint, runtime=runtime, name=folder.absolute().name
         ),
-        table=_with_sensitive(table, config.sensitive),
-        train=train,
+        table=table,
+        train=None if train is None else replace(train, schema=table.schema),
         card=card,
         runtime=runtime,
         threshold=config.threshold,
