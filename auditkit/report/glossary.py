@@ -82,6 +82,12 @@ ENTRIES = (
         " rows, so intervals are made as wide as whole clusters ask for.",
     ),
     Entry(
+        "Consistency",
+        r"\bconsistency\b",
+        "How often a row and the rows most like it get the same answer, the sensitive columns left"
+        " out. 100 % is the most; a model that says the same to nearly all is near it by chance.",
+    ),
+    Entry(
         "Dead unit",
         r"dead unit|\bdead\b.{0,20}\bunits|stay at their floor",
         "A part of a network that gives its lowest value for every row: it computes nothing and can"
@@ -151,6 +157,12 @@ ENTRIES = (
         "Among rows without the positive outcome, the share that the model wrongly calls positive.",
     ),
     Entry(
+        "Flip rate",
+        r"\bflip rate|\bflipped\b|\bflips?\b",
+        "The share of rows that get another decision when they are asked about again with another"
+        " group put in place of their own, and nothing else changed. 0 is ideal.",
+    ),
+    Entry(
         "Floating-point operations",
         r"floating-point operations",
         "How many additions and multiplications the training took: its price in computing,"
@@ -169,6 +181,12 @@ ENTRIES = (
         "How far the made images lie, as a crowd, from the real ones in the eyes of the judge."
         " Two crowds of real images are not at 0 from each other either: that distance is the"
         " floor, and a ratio of 1 is ideal.",
+    ),
+    Entry(
+        "Generalised entropy index",
+        r"generalised entropy|Theil",
+        "How unequally something is spread over people, here what a decision is worth to them: 0"
+        " where all get the same. Theil's index is one of the family.",
     ),
     Entry(
         "Gini index",
@@ -277,6 +295,12 @@ ENTRIES = (
         r"\bprecision\b|predictive parity|predictive-parity",
         "Among rows that the model calls positive, or by the name of a class, the share that is."
         " Predictive parity asks that it be the same in each group.",
+    ),
+    Entry(
+        "Proxy",
+        r"\bprox(?:y|ies)\b",
+        'A column that gives another one away, as the relationship "husband" gives gender away. A'
+        " model that is not given a sensitive column can still know it from proxies.",
     ),
     Entry(
         "Recall",
