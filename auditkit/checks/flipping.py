@@ -20,7 +20,7 @@ from auditkit.subject import Subject
 
 PROBE = 200  # rows asked about a column that is no feature
 STEADY = 0.01  # share of rows that may be answered otherwise when asked the same again
-MOST_LINES = 12  # of a table
+MOST_LINES = 8  # of a table
 
 
 @CHECKS.register("flipped-attribute")
@@ -40,6 +40,7 @@ class FlippedAttribute:
 
     max_rate: float | None = ranged(0.05, *SHARE)
     rows: int = ranged(2000, 100, 1_000_000)
+    min_group_size: int = ranged(10, 1)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Findings for each sensitive column; who is affected, and which way."""
@@ -48,23 +49,27 @@ class FlippedAttribute:
         columns = subject.sensitive
         rows = drawn(len(subject.frame), self.rows, subject.rng(self.rule))
         before = steady_answers(subject)
-        views: list[Table | Intervals] = []
+        decides = before.decisions is not None
+        pictures: list[Intervals] = []
+        tables: list[Table] = []
         for column in columns:
             asked = _flipped(subject, column, rows, before)
             if asked is None:
                 yield _unread(column, len(rows))
                 continue
-            yield self._finding(column, asked, decides=before.decisions is not None)
-            views += _pictures(asked, column, decides=before.decisions is not None)
-        if views:
+            yield self._finding(column, asked, decides=decides)
+            pictures += self._picture(column, asked) if decides else []
+            tables += self._table(column, asked, decides=decides)
+        if tables:
             yield Section(
                 title="What changes if only the sensitive column is changed?",
                 text=f"{len(rows):,} rows asked about again, everything else as it was. flipped is "
                 "the share of rows with another decision; gained and lost count the changes that "
                 "gain or lose the favoured outcome; change is the mean change of the score or "
                 "number. Some of these people do not exist (a husband who is a woman), and a model "
-                "that is not given the column can still know it from others.",
-                views=tuple(views),
+                "that is not given the column can still know it from others. Groups of fewer than "
+                f"{self.min_group_size} rows are not shown.",
+                views=(*pictures, *tables),
             )
 
     def _finding(self, column: str, asked: Asked, *, decides: bool) -> Finding:
@@ -94,6 +99,25 @@ class FlippedAttribute:
             "out alone seldom helps.",
             rows_needed=lambda: settled_at(rate, self.max_rate),
         )
+
+    def _picture(self, column: str, asked: Asked) -> Iterator[Intervals]:
+        frame = asked.by_origin()
+        frame = frame[frame["n"] >= self.min_group_size].reset_index(drop=True)
+        if len(frame):
+            yield Intervals(
+                title=f"Decisions that flip with {column}, by group",
+                frame=frame.rename(columns={"group": GROUP, "value": "flipped"}),
+                label=GROUP,
+                value="flipped",
+                low="low",
+                high="high",
+            )
+
+    def _table(self, column: str, asked: Asked, *, decides: bool) -> Iterator[Table]:
+        frame = asked.directions()
+        frame = frame[frame["rows"] >= self.min_group_size] if len(frame) else frame
+        if len(frame):
+            yield flips_table(f"Another {column} in its place", frame, decides=decides)
 
 
 def answered(subject: Subject, outputs: Outputs) -> Answers:
@@ -174,34 +198,20 @@ def most_often(asked: Asked) -> Mapping[str, str]:
     return {"most often": f"{line['from']} to {line['to']}: {percent(line['flipped'])}"}
 
 
-def _pictures(asked: Asked, column: str, *, decides: bool) -> Iterator[Table | Intervals]:
-    if not len(asked.row):
-        return
-    if decides:
-        yield Intervals(
-            title=f"Decisions that change with {column}, by whose they are",
-            frame=asked.by_origin().rename(columns={"group": GROUP, "value": "flipped"}),
-            label=GROUP,
-            value="flipped",
-            low="low",
-            high="high",
-        )
-    yield flips_table(f"Another {column} in its place", asked.directions(), decides=decides)
-
-
 def flips_table(title: str, frame: pd.DataFrame, *, decides: bool) -> Table:
     """A line for each change that was made, those that flip most."""
-    most = frame.sort_values("flipped", ascending=False, kind="stable") if len(frame) else frame
-    shown = most.head(MOST_LINES).rename(columns={"toward": "gained", "away": "lost"})
+    first = frame["flipped"] if decides else frame["change"].abs()
+    shown = frame.loc[first.sort_values(ascending=False, kind="stable").index[:MOST_LINES]]
+    shown = shown.rename(columns={"toward": "gained", "away": "lost"}).reset_index(drop=True)
     empty = [] if decides else ["flipped", "low", "high", "gained", "lost"]
     if shown["change"].isna().all():
         empty += ["change", "change low", "change high"]
     hidden = len(frame) - len(shown)
     return Table(
         title=title,
-        frame=shown.drop(columns=empty).reset_index(drop=True),
+        frame=shown.drop(columns=empty).round(3 if decides else 6),
         shares=tuple(one for one in ("flipped", "low", "high") if one not in empty),
-        text=f"The {MOST_LINES} of {len(frame)} that flip most." if hidden else "",
+        text=f"The {len(shown)} of {len(frame)} that change most." if hidden else "",
     )
 
 

@@ -74,7 +74,7 @@ class FlippedTerms:
             views=tuple(
                 flips_table(
                     f"Words of another group in {where}",
-                    pd.concat([_lines(asked, by) for by, asked in part]),
+                    pd.concat([_lines(asked, by) for by, asked in part], ignore_index=True),
                     decides=subject.task is not Task.NUMBER,
                 )
                 for where, part in (("audited texts", found), ("our own sentences", ours))

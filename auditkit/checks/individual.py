@@ -155,7 +155,8 @@ class IndividualInequality:
             title="What a decision is worth to people, on average",
             text="0 where a favoured outcome that was due is refused, 1 where the decision is "
             "right, 2 where an outcome is granted that was not due. A group below 1 meets more "
-            "errors to its harm than to its favour. Each interval holds for its group alone.",
+            "errors to its harm than to its favour; at 1 the two are in balance. Each "
+            "interval holds for its group alone.",
             views=tuple(_benefits(name, part) for name, part in parts.items()),
         )
 
@@ -212,7 +213,7 @@ def _benefits(column: str, part: Between) -> Intervals:
         high="high",
         unit=Unit.NUMBER,
         reference=1.0,
-        reference_label="as many errors for as against",
+        reference_label="errors in balance",
     )
 
 

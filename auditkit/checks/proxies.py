@@ -19,7 +19,7 @@ from auditkit.statistics.estimate import Estimate, settled_at
 from auditkit.subject import Subject
 
 SCORE_BINS = 20
-MOST_SHOWN = 10
+MOST_SHOWN = 6
 CHANCE = 0.5
 
 
@@ -71,7 +71,7 @@ class ProxyColumns:
         most = found.alone.iloc[0] if len(found.alone) else None
         own = column in subject.table.schema.feature_names
         given = " (which the model is given as well)" if own else ""
-        several = f" {found.best} is told best, {found.worst} worst." if found.best else ""
+        several = f"; told best is {found.best}, worst {found.worst}" if found.best else ""
         return finding(
             ""
             if most is None
@@ -79,7 +79,7 @@ class ProxyColumns:
             f"{found.together.value:.3f} (0.5 is a coin), and named rightly for "
             f"{percent(found.right.value)} of rows, where always naming the commonest is right "
             f"for {percent(found.majority)}. By itself {most['feature']} tells most "
-            f"({most['value']:.3f}).{several}",
+            f"({most['value']:.3f}){several}.",
             found.together,
             metric="AUC of proxies",
             unit=Unit.NUMBER,
