@@ -20,7 +20,7 @@ from auditkit.bias.class_rates import (
     ClassCounts,
     macro_recall,
     parts_of,
-    present_classes,
+    shared_classes,
 )
 from auditkit.bias.clusters import (
     Clusters,
@@ -35,7 +35,7 @@ from auditkit.bias.groups import RATES, share
 from auditkit.bias.membership import membership
 from auditkit.bias.null import TIE, Null, permutation_null
 from auditkit.bias.pairs import Contest
-from auditkit.bias.several import SeveralGap, contests_of, several_gap
+from auditkit.bias.several import METHOD, SeveralGap, contests_of, several_gap
 from auditkit.errors import UsageError
 from auditkit.statistics.intervals import Bounds, z_of
 
@@ -108,6 +108,7 @@ def class_gap(
         left_out=left_out,
         omitted=omitted,
         confidence=confidence,
+        method=METHOD if clusters is None else f"{METHOD}, of {clusters.total:,} clusters of rows",
     )
 
 
@@ -148,16 +149,16 @@ def macro_gap(
 ) -> Contrast:
     """The largest difference between groups in macro recall, each class counting alike.
 
-    Over the classes that have rows in any group compared; a group that lacks one of them, or has
-    fewer than min_group_size rows, is left out by name. With clusters, of `class_clusters`, all
+    Over the classes that every group compared has rows of; other classes, and groups of fewer than
+    min_group_size rows, are left out by name. With clusters, of `class_clusters`, all
     is as much wider as whole clusters make the standard error. Raises UsageError as `class_gap`.
     """
     _require_draws(draws)
-    present = present_classes(counts, min_group_size)
+    present = shared_classes(counts, min_group_size)
     hits, rows = counts.hits, counts.rows
     kept, left_out = _comparable(counts, present, min_group_size)
     h, n = hits[np.ix_(kept, present)], rows[np.ix_(kept, present)]
-    value = share(h, n).mean(axis=1) if len(present) else np.full(len(kept), np.nan)
+    value = share(h, n).mean(axis=1) if len(present) > 1 else np.full(len(kept), np.nan)
     wider = np.ones(len(kept))
     if clusters is not None and h.size:
         wider = _wider(clusters, n, kept, present, len(counts.index))
@@ -188,24 +189,25 @@ def macro_gap(
         permuted=permuted,
         left_out=left_out,
     )
-    return contrast(measured, confidence=confidence, what="macro recall")
+    return contrast(measured, confidence=confidence, what="a mean recall of several classes")
 
 
 def _comparable(
-    counts: ClassCounts, present: Ints, min_group_size: int
+    counts: ClassCounts, shared: Ints, min_group_size: int
 ) -> tuple[Ints, dict[str, str]]:
-    """Groups with rows of every present class, and why others are left out."""
-    kept, left_out = [], {}
-    for place, (name, rows) in enumerate(zip(counts.groups, counts.rows, strict=True)):
-        lacking = [counts.levels[k] for k in present if not rows[k]]
-        if rows.sum() < min_group_size:
-            left_out[name] = f"fewer than {min_group_size:,} rows"
-        elif lacking:
+    """The groups large enough, and why other groups and classes are left out."""
+    rows = counts.rows
+    large = rows.sum(axis=1) >= max(min_group_size, 1)
+    left_out = {
+        counts.groups[place]: f"fewer than {min_group_size:,} rows"
+        for place in np.flatnonzero(~large)
+    }
+    for k in np.flatnonzero(rows.any(axis=0)):
+        if k not in shared:
+            lacking = [counts.groups[place] for place in np.flatnonzero(large & (rows[:, k] == 0))]
             more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
-            left_out[name] = f"no rows of class {', '.join(lacking[:3])}{more}"
-        else:
-            kept.append(place)
-    return np.array(kept, dtype=np.int64), left_out
+            left_out[f"class {counts.levels[k]}"] = f"no rows in {', '.join(lacking[:3])}{more}"
+    return np.flatnonzero(large), left_out
 
 
 def _wider(clusters: Clusters, n: Ints, kept: Ints, present: Ints, groups: int) -> Floats:

@@ -114,13 +114,13 @@ def by_group(
     """How well each group is served, a line a group.
 
     Columns rows, accuracy, macro recall, low, high, worst class, its recall, reason. macro recall
-    is the mean over the classes that have rows in any group of min_group_size rows, with its
-    interval; it is NaN, with the reason, in a group that lacks one of them. The worst class is
-    chosen among those with min_group_size rows in the group (at least one): being the worst of
-    many, it looks worse than it is.
+    is the mean over the classes of which every group of min_group_size rows has some, so that all
+    groups are measured alike; with its interval, NaN, with the reason, of fewer than two classes.
+    The worst class is chosen among those with min_group_size rows in the group (at least one):
+    being the worst of many, it looks worse than it is.
     """
     hits, rows = counts.hits, counts.rows
-    present = present_classes(counts, min_group_size)
+    present = shared_classes(counts, min_group_size)
     macro = [
         macro_recall(hits[place], rows[place], counts.levels, present, confidence)
         for place in range(len(hits))
@@ -150,7 +150,7 @@ def macro_recall(
 ) -> Estimate:
     """Macro recall over the present classes of one group, (K,) hits of (K,) rows."""
     if len(present) < 2:
-        return undefined("rows of fewer than two classes", n=int(rows.sum()))
+        return undefined("fewer than two classes have rows in every group", n=int(rows.sum()))
     size = len(present)
     table = np.diag(hits[present])
     # Where a miss went does not matter to a recall.
@@ -158,11 +158,11 @@ def macro_recall(
     return multiclass.macro_recall(table, [levels[k] for k in present], confidence=confidence)
 
 
-def present_classes(counts: ClassCounts, min_group_size: int) -> Ints:
-    """Places of the classes that have rows in some group large enough."""
+def shared_classes(counts: ClassCounts, min_group_size: int) -> Ints:
+    """Places of the classes of which every group large enough has rows: a mean of the same."""
     rows = counts.rows
-    large = rows.sum(axis=1) >= min_group_size
-    return np.flatnonzero(rows[large].sum(axis=0) > 0)
+    large = rows[rows.sum(axis=1) >= max(min_group_size, 1)]
+    return np.flatnonzero((large > 0).all(axis=0) & (len(large) > 0))
 
 
 def parts_of(counts: ClassCounts, rate: str) -> tuple[Ints, Ints]:

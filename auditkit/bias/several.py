@@ -69,6 +69,12 @@ class SeveralGap:
         z = WIDEST if excess(WIDEST) > 0 else float(brentq(excess, 0.0, WIDEST, xtol=1e-6))
         return exceedance(z, self.maxima, tuple(len(one.n) for one in self.contests))
 
+    def surest(self) -> tuple[str, str, str, float]:
+        """The class and pair whose difference is proven widest: class, higher, lower, low end."""
+        line = self.pairs.loc[int(np.argmax(self.pairs["low"]))]
+        name, first, second = (str(line[one]) for one in ("class", "first", "second"))
+        return name, first, second, float(self.pairs["low"].max())
+
     def rows_needed(self, limit: float, rows: int) -> int | None:
         """Rows in all at which the interval would exclude `limit`, were these rates the true.
 

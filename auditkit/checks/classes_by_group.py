@@ -8,10 +8,12 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.class_gaps import class_gap, macro_gap
+from auditkit.bias.class_gaps import class_clusters, class_gap, macro_gap
 from auditkit.bias.class_rates import ClassCounts, by_group, class_counts
+from auditkit.bias.clusters import Clusters
 from auditkit.bias.contrast import Contrast
 from auditkit.bias.several import SeveralGap
+from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points
 from auditkit.checks.contrasts import chance, gap_finding, picture
 from auditkit.data.schema import Task
@@ -70,18 +72,19 @@ class ClassEquality:
         said = subject.probabilities.argmax(axis=1)
         views: list[View] = []
         for column in subject.sensitive:
-            counts = class_counts(
-                levels[subject.classes],
-                levels[said],
-                subject.memberships[column],
-                levels=levels.tolist(),
-            )
-            gaps = {rate: self._gap(subject, counts, column, rate) for rate in SAYS}
+            told = (levels[subject.classes], levels[said], subject.memberships[column])
+            counts = class_counts(*told, levels=levels.tolist())
+            clusters = None
+            if subject.table.apart in subject.frame.columns:
+                together = subject.frame[subject.table.apart]
+                clusters = class_clusters(*told, together, levels=levels.tolist())
+            gaps = {rate: self._gap(subject, counts, column, rate, clusters) for rate in SAYS}
             for rate, limit in zip(SAYS, self._limits(), strict=True):
-                yield _finding(gaps[rate], column, limit, len(subject.classes))
-            macro = self._macro(subject, counts, column)
+                counted = {"counted by": subject.table.apart} if clusters else {}
+                yield _finding(gaps[rate], {"column": column} | counted, limit, len(said))
+            macro = self._macro(subject, counts, column, clusters)
             yield gap_finding(
-                macro, column=column, what="mean recall of the classes", metric="macro recall gap"
+                macro, column=column, what="mean recall", metric="mean recall difference"
             )
             if macro.estimate.defined:
                 title = f"Mean recall of the classes by {column}"
@@ -94,26 +97,37 @@ class ClassEquality:
     def _limits(self) -> tuple[float | None, float | None, float | None]:
         return self.max_difference, self.max_precision_difference, self.max_share_difference
 
-    def _gap(self, subject: Subject, counts: ClassCounts, column: str, rate: str) -> SeveralGap:
+    def _gap(
+        self,
+        subject: Subject,
+        counts: ClassCounts,
+        column: str,
+        rate: str,
+        clusters: Clusters | None,
+    ) -> SeveralGap:
         return class_gap(
             counts,
             rate,
             rng=subject.rng(f"{self.rule} {column} {rate}"),
+            clusters=clusters,
             draws=self.draws,
             min_group_size=self.min_group_size,
         )
 
-    def _macro(self, subject: Subject, counts: ClassCounts, column: str) -> Contrast:
+    def _macro(
+        self, subject: Subject, counts: ClassCounts, column: str, clusters: Clusters | None
+    ) -> Contrast:
         return macro_gap(
             counts,
             rng=subject.rng(f"{self.rule} {column} macro"),
+            clusters=clusters,
             draws=self.draws,
             min_group_size=self.min_group_size,
         )
 
 
-def _finding(gap: SeveralGap, column: str, limit: float | None, rows: int) -> Finding:
-    message, where = "", {"column": column}
+def _finding(gap: SeveralGap, where: dict[str, str], limit: float | None, rows: int) -> Finding:
+    message, column = "", where["column"]
     if gap.estimate.defined:
         line = gap.widest[gap.widest["class"] == gap.name]
         low, high = (percent(float(line[one].iloc[0])) for one in ("its rate", "and its"))
@@ -124,13 +138,14 @@ def _finding(gap: SeveralGap, column: str, limit: float | None, rows: int) -> Fi
         which = f", the widest of {compared} classes" if compared > 1 else ""
         message = f"By {column}, {fact}: a gap of {points(gap.estimate.value)}{which}; chance "
         message += f"alone would give {points(gap.null.mean)}."
-        where |= {
+        where = where | {
             "class": gap.name,
             "lowest": gap.lowest,
             "highest": gap.highest,
             "chance alone, 1 in 20": points(gap.null.upper),
             "permutation p": chance(gap.null.p_value),
         }
+        where |= _surest(gap)
     if gap.left_out:
         where["not compared"] = _not_compared(gap)
     return finding(
@@ -148,6 +163,15 @@ def _finding(gap: SeveralGap, column: str, limit: float | None, rows: int) -> Fi
     )
 
 
+def _surest(gap: SeveralGap) -> dict[str, str]:
+    """The class and pair that give the interval its lower end, where they are others."""
+    name, first, second, low = gap.surest()
+    if low <= 0 or (name, {first, second}) == (gap.name, {gap.lowest, gap.highest}):
+        return {}
+    said = f"of {name}, {second} at least {points(low)} below {first}: the lower end of the "
+    return {"surest gap": f"{said}interval, though the gap seen there is smaller"}
+
+
 def _not_compared(gap: SeveralGap) -> str:
     named = [f"{name}: {why}" for name, why in list(gap.left_out.items())[:MOST_NAMED]]
     rest = len(gap.left_out) - len(named)
@@ -156,16 +180,19 @@ def _not_compared(gap: SeveralGap) -> str:
 
 
 def _groups(counts: ClassCounts, column: str, min_group_size: int) -> Table:
+    sizes = next(iter(counts.one_vs_rest().values()))
+    shown = may_be_shown(sizes, min_group_size)
     frame = by_group(counts, min_group_size=min_group_size).drop(columns=["low", "high", "reason"])
-    frame = frame.reset_index(drop=True)
-    frame.insert(0, GROUP, list(counts.groups))
+    frame = frame[shown].reset_index(drop=True)
+    frame.insert(0, GROUP, [name for name, one in zip(counts.groups, shown, strict=True) if one])
     shares = ("accuracy", "macro recall", "its recall")
     text = (
-        "macro recall is the mean recall of the classes, each counting alike; a dash where a group "
-        f"lacks one of them. The worst class is of those with {min_group_size} rows in the group: "
-        "being the worst of many, it looks worse than it is."
+        "macro recall is the mean recall of the classes, each counting alike, of which every group "
+        f"has rows. The worst class is of those with {min_group_size} rows in the group: "
+        "being the worst of many, it looks worse than it is. "
     )
-    return Table(title=f"Groups by {column}", frame=frame, shares=shares, text=text)
+    text += not_shown(sizes, shown, min_group_size)
+    return Table(title=f"Groups by {column}", frame=frame, shares=shares, text=text.strip())
 
 
 def _widest(gap: SeveralGap, column: str) -> Table:

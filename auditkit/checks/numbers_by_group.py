@@ -1,7 +1,7 @@
 """Are the model's numbers off equally far in each group, and are they spread alike?"""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +16,7 @@ from auditkit.bias.number_errors import (
     number_errors,
 )
 from auditkit.bias.number_gaps import error_gap
+from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, finding, percent, points
 from auditkit.checks.contrasts import chance, gap_finding, picture
 from auditkit.data.schema import Task
@@ -55,7 +56,7 @@ class NumberEquality:
                 yield self._finding(gap, errors, column, measure, target)
             yield self._spread(subject, errors, column, target)
             yield self._shares(subject, errors, column)
-            views += _views(errors, gaps, column)
+            views += _views(errors, gaps, column, self.min_group_size)
         yield _section(tuple(views), target, subject.table.apart)
 
     def _gap(self, subject: Subject, errors: NumberErrors, column: str, measure: str) -> Contrast:
@@ -179,22 +180,29 @@ def _number(value: float) -> str:
     return f"{value:.4g}"
 
 
-def _views(errors: NumberErrors, gaps: dict[str, Contrast], column: str) -> Iterator[View]:
+def _views(
+    errors: NumberErrors, gaps: dict[str, Contrast], column: str, min_group_size: int
+) -> Iterator[View]:
+    rows = np.bincount(errors.codes)
+    sizes = pd.DataFrame({"tp": rows, "fp": 0, "fn": 0, "tn": 0}, index=errors.index)
+    shown = may_be_shown(sizes, min_group_size)
+    hidden = not_shown(sizes, shown, min_group_size)
+    names = [name for name, one in zip(errors.groups, shown, strict=True) if one]
     for measure in ("mean_absolute_error", "signed_error"):
         if gaps[measure].estimate.defined:
             title = f"{MEASURES[measure].capitalize()} by {column}"
-            yield picture(gaps[measure], title=title, what=MEASURES[measure], unit=Unit.NUMBER)
-    frame = pd.DataFrame({GROUP: errors.groups})
-    for measure, name in MEASURES.items():
-        estimates = error_estimates(errors, measure)
-        frame[name] = estimates["value"].to_numpy()
-    frame.insert(1, "rows", estimates["n"].to_numpy())
+            view = picture(gaps[measure], title=title, what=MEASURES[measure], unit=Unit.NUMBER)
+            yield replace(view, frame=view.frame[view.frame[GROUP].isin(names)], text=hidden)
+    frame = pd.DataFrame({GROUP: errors.groups, "rows": rows})
     if errors.unit:
-        frame.insert(2, f"different {errors.unit}", estimates["units"].to_numpy())
-    rows = np.bincount(errors.codes)
+        frame[f"different {errors.unit}"] = [len(one) for _, one in errors.sums(errors.errors)]
+    for measure, name in MEASURES.items():
+        frame[name] = error_estimates(errors, measure)["value"].to_numpy()
     frame["mean said"] = np.bincount(errors.codes, weights=errors.said) / rows
     frame["mean true"] = np.bincount(errors.codes, weights=errors.truth) / rows
-    yield Table(title=f"Errors by {column}", frame=frame)
+    if shown.any():
+        kept = frame[shown].reset_index(drop=True)
+        yield Table(title=f"Errors by {column}", frame=kept, text=hidden)
 
 
 def _section(views: tuple[View, ...], target: str, apart: str) -> Section:

@@ -149,6 +149,15 @@ def test_the_null_of_shares_keeps_who_is_called_what():
     assert twin.null.mean == pytest.approx(alone.null.mean, rel=0.05)
 
 
+def test_the_surest_gap_may_be_of_another_class_than_the_widest():
+    counts = table_of([[0.9, 0.8], [0.9, 0.6]], rows=1000)
+    counts.table[0, 0], counts.table[1, 0] = [10, 2], [7, 5]
+    gap = class_gap(counts, "recall", rng=rng())
+    assert (gap.name, gap.estimate.value) == ("x", pytest.approx(0.25))
+    assert gap.surest() == ("y", "g0", "g1", gap.estimate.low)
+    assert gap.estimate.low > 0.1
+
+
 def test_rows_needed_settle_the_limit():
     gap = class_gap(table_of([[0.9, 0.8], [0.9, 0.6]], 50), "recall", rng=rng())
     assert gap.estimate.low < 0.1 < gap.estimate.high
@@ -177,12 +186,28 @@ def test_the_macro_gap_is_that_of_the_mean_recalls():
     assert gap.beyond(0.1) < 0.01
 
 
-def test_a_group_without_a_class_is_left_out_of_the_macro_gap_by_name():
-    counts = table_of([[0.9, 0.8], [0.6, 0.5], [0.7, 0.7]], rows=100)
-    counts.table[2, 1] = 0
+def test_a_class_that_a_group_lacks_is_left_out_of_the_macro_gap_by_name():
+    counts = table_of([[0.9, 0.8, 0.2], [0.6, 0.5, 0.2], [0.7, 0.7, 0.9]], rows=100)
+    counts.table[2, 2] = 0
     gap = macro_gap(counts, rng=rng(), min_group_size=10)
-    assert gap.measured.left_out == {"g2": "no rows of class y"}
+    assert gap.measured.left_out == {"class z": "no rows in g2"}
     assert gap.estimate.value == pytest.approx(0.3)
+
+
+def test_a_small_group_takes_no_class_from_the_macro_gap():
+    counts = table_of([[0.9, 0.8], [0.6, 0.5], [0.7, 0.7]], rows=100)
+    counts.table[2] = [[3, 0], [0, 0]]
+    gap = macro_gap(counts, rng=rng(), min_group_size=10)
+    assert gap.measured.left_out == {"g2": "fewer than 10 rows"}
+    assert gap.estimate.value == pytest.approx(0.3)
+
+
+def test_fewer_than_two_shared_classes_leave_no_macro_gap():
+    counts = table_of([[0.9, 0.8], [0.6, 0.5]], rows=100)
+    counts.table[1, 1] = 0
+    gap = macro_gap(counts, rng=rng())
+    assert not gap.estimate.defined
+    assert gap.estimate.reason.startswith("a mean recall of several classes is undefined")
 
 
 def test_macro_recall_of_one_is_no_certainty():
