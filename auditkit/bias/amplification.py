@@ -158,8 +158,8 @@ def amplification(
 
     A row brings its truth and its prediction together. The links, and so the direction, are those
     seen; the interval of value allows for that. Undefined, with its reason, for fewer than two
-    groups or tasks, and for MALS where a task is never true or never predicted. Raises UsageError
-    for another measure or a confidence outside (0, 1).
+    groups or tasks that occur, and for MALS where a task is never true or never predicted. Raises
+    UsageError for another measure or a confidence outside (0, 1).
     """
     z_of(confidence)  # which refuses what is no share
     if measure not in MEASURES:
@@ -232,6 +232,9 @@ def _why_undefined(joint: Joint, measure: Measure) -> str:
             return f"{len(names)} {what}{'s' * (len(names) != 1)} to compare; a link needs two"
     if not joint.counts.sum(axis=(0, 1)).all():
         return "a group has no rows"
+    occurring = [name for name, n in zip(joint.tasks, joint.truth.sum(axis=1), strict=True) if n]
+    if len(occurring) < 2:
+        return f"every row is {occurring[0]}: there is no link to widen"
     for word, table in (("true", joint.truth), ("predicted", joint.prediction)):
         never = [name for name, n in zip(joint.tasks, table.sum(axis=1), strict=True) if not n]
         if never and measure == "mals":

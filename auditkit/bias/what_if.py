@@ -133,6 +133,10 @@ def frontiers(
     DataError for fewer than two such groups.
     """
     large = counts.only(np.flatnonzero(about(counts, "equalized_odds") >= max(min_group_size, 1)))
+    if len(large.groups) < 2:
+        raise DataError(
+            f"{len(large.groups)} groups with enough rows of either outcome; two needed"
+        )
     coarse = large.coarser(bins)
     now = rates(large.at(threshold))[["selection_rate", *CONSTRAINTS["equalized_odds"]]]
     widest = float((now.max() - now.min()).max())

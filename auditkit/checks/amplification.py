@@ -30,6 +30,7 @@ from auditkit.subject import Subject
 OUTCOMES = {"tp": (1, 1), "fp": (0, 1), "fn": (1, 0), "tn": (0, 0)}  # true, predicted
 SURE = 0.05  # above this chi-square p the data have no link to speak of
 MOVED = ("the data", "the model", "a blind model", "widened beyond noise")
+LEAST = 0.0005  # of a share: less is written as 0.0 points
 MOST_LINES = 12  # of groups and outcomes, those that the model moves furthest
 REMEDY = (
     "Find out what the model leans on: the column itself, or features that give it away. Reweigh "
@@ -92,10 +93,10 @@ class BiasAmplification:
         message = ""
         if link.value.defined:
             message = (
-                f"{_shares(found, subject)}. Over all groups it {_moved(link.value.value)} the "
-                f"link by {points(abs(link.value.value))}; a model as inaccurate, but blind to "
-                f"{found.column}, would have {_moved(link.noise, past=True)} it by "
-                f"{points(abs(link.noise))}. This one is right for "
+                f"{_shares(found, subject)}. Over all groups it "
+                f"{_moved(link.value.value, 'the link')}; a model as inaccurate, but blind to "
+                f"{found.column}, would have {_moved(link.noise, 'it', past=True)}. This one is "
+                f"right for "
                 f"{percent(link.accuracy.value)} of the rows."
             )
         return finding(
@@ -109,12 +110,11 @@ class BiasAmplification:
 
     def _beyond(self, found: Found, subject: Subject) -> Finding:
         excess, limit = found.link.excess, self.max_excess
-        doubt = ""
+        link, doubt = f"the link between {_outcome(subject)} and {found.column}", ""
         if found.link.link_p > SURE:
             doubt = " The data have no clear link here, so which way it points is a coin's toss."
         return finding(
-            f"Beyond what errors alone explain, the model {_moved(excess.value)} the link between "
-            f"{_outcome(subject)} and {found.column} by {points(abs(excess.value))}.{doubt}",
+            f"Beyond what errors alone explain, the model {_moved(excess.value, link)}.{doubt}",
             excess,
             metric="bias amplification beyond noise",
             unit=Unit.POINTS,
@@ -214,7 +214,8 @@ def _shares(found: Found, subject: Subject) -> str:
         outcome = str(gaps.index[int(gaps.argmax())])
         named = f"{named} = {outcome}"
     share = cells[cells.index.get_level_values("task") == outcome]
-    most, least = int(share["data"].argmax()), int(share["data"].argmin())
+    order = share["data"].to_numpy().argsort(kind="stable")
+    least, most = int(order[0]), int(order[-1])
     groups = share.index.get_level_values("group")
     data, model = (share[name].to_numpy() for name in ("data", "model"))
     return (
@@ -233,8 +234,12 @@ def _of_combinations(found: MultiAmplification, names: str, least: int) -> str:
     )
 
 
-def _moved(value: float, *, past: bool = False) -> str:
-    return ("widened" if past else "widens") if value >= 0 else ("narrowed" if past else "narrows")
+def _moved(value: float, what: str, *, past: bool = False) -> str:
+    """What happens to a link, in words; nothing where it would be written as 0.0 points."""
+    if abs(value) < LEAST:
+        return f"{'left' if past else 'leaves'} {what} as it is"
+    verb = "widen" if value > 0 else "narrow"
+    return f"{verb}{'ed' if past else 's'} {what} by {points(abs(value))}"
 
 
 def _where(found: Found) -> dict[str, str]:
@@ -276,37 +281,50 @@ def _section(found: list[Found], subject: Subject) -> Section:
         "blind model: one that errs as often for each true outcome, whatever the group. MALS is an "
         "older measure: the share of an outcome that goes to the groups it is linked to."
     )
-    tables = [_measures(known), *(_moved_most(one, subject) for one in known)]
     title = "Does the model widen what the data have?"
-    return Section(title=title, text=text, views=(picture, *tables))
+    return Section(
+        title=title, text=text, views=(picture, _measures(known), _moved_most(known, subject))
+    )
 
 
 def _measures(found: list[Found]) -> Table:
-    frame = pd.DataFrame(
+    lines = [
         {
-            "column": [one.column for one in found],
-            "A→T": [one.link.value.value for one in found],
-            "A→T, blind": [one.link.noise for one in found],
-            "A→T beyond noise": [one.link.excess.value for one in found],
-            "MALS": [one.mals.value.value for one in found],
-            "MALS, blind": [one.mals.noise for one in found],
-            "MALS beyond noise": [one.mals.excess.value for one in found],
-            "accuracy": [one.link.accuracy.value for one in found],
+            "column": one.column,
+            "measure": name,
+            "value": measured.value.value,
+            "a blind model": measured.noise,
+            "beyond noise": measured.excess.value,
+            "low": measured.excess.low,
+            "high": measured.excess.high,
         }
-    )
-    return Table(title="Every measure", frame=frame, shares=tuple(frame.columns[1:]))
+        for one in found
+        for name, measured in (("A→T", one.link), ("MALS", one.mals))
+    ]
+    columns = ["column", "measure", "value", "a blind model", "beyond noise", "low", "high"]
+    frame = pd.DataFrame(lines, columns=columns)
+    return Table(title="Both measures", frame=frame, shares=tuple(columns[2:]))
 
 
-def _moved_most(found: Found, subject: Subject) -> Table:
-    cells = found.link.cells
-    if subject.task is Task.DECISION:  # the other outcome is the mirror image
-        positive = str(subject.table.schema.positive)
-        cells = cells[cells.index.get_level_values("task") == positive]
-    order = np.argsort(-cells["widened"].abs().to_numpy(), kind="stable")[:MOST_LINES]
-    frame = cells.iloc[np.sort(order)].drop(columns="link").reset_index()
-    frame.columns = pd.Index(["group", "outcome", "rows", *MOVED])
+def _moved_most(found: list[Found], subject: Subject) -> Table:
+    """The groups and outcomes of each column that the model moves furthest beyond noise."""
+    parts = []
+    for one in found:
+        cells = one.link.cells
+        if subject.task is Task.DECISION:  # the other outcome is the mirror image
+            positive = str(subject.table.schema.positive)
+            cells = cells[cells.index.get_level_values("task") == positive]
+        order = np.argsort(-cells["widened"].abs().to_numpy(), kind="stable")[:MOST_LINES]
+        part = cells.iloc[np.sort(order)].drop(columns="link").reset_index()
+        part.columns = pd.Index(["group", "outcome", "rows", *MOVED])
+        part.insert(0, "column", one.column)
+        parts.append(part)
+    columns = ["column", "group", "outcome", "rows", *MOVED]
+    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
     return Table(
-        title=f"Shares by {found.column}",
+        title="Who is given what",
         frame=frame,
         shares=MOVED,
+        text="Shares of a group's rows that the labels, the model and a blind model give an "
+        "outcome, and by how much the model leans further along the group's link than a blind one.",
     )

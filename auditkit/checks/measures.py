@@ -123,13 +123,13 @@ def _finding(told: list[Told], outcome: str) -> Finding:
         )
     base = {label(group): value for group, value in found.base_rates["value"].items()}
     now = float(found.ties["now"].iloc[0])
+    apart = f"their false positive rates would have to be {points(found.main.value)} apart"
     return finding(
         f"By {most.column}, {percent(base[found.first])} of {found.first} and "
         f"{percent(base[found.second])} of {found.second} have {outcome}, so that predictive "
         "parity and equal error rates cannot both hold: were the precision "
         f"({percent(found.rates['precision'])}) and the true positive rate "
-        f"({percent(found.rates['true_positive_rate'])}) the same in both groups, their false "
-        f"positive rates would have to be {points(found.main.value)} apart.",
+        f"({percent(found.rates['true_positive_rate'])}) the same in both groups, {apart}.",
         found.main,
         metric=metric,
         unit=Unit.POINTS,
@@ -146,12 +146,12 @@ def _base_rates(told: list[Told]) -> Table:
     parts = []
     for one in told:
         frame = one.found.base_rates
-        part = frame[["n", "value", "low", "high"]].reset_index(drop=True)
+        part = frame[["value", "low", "high"]].reset_index(drop=True)
         part.insert(0, "group", [label(group) for group in frame.index])
         part.insert(0, "column", one.column)
         parts.append(part)
     frame = pd.concat(parts, ignore_index=True)
-    frame = frame.rename(columns={"n": "rows", "value": "base rate"})
+    frame = frame.rename(columns={"value": "base rate"})
     return Table(title="Base rates", frame=frame, shares=("base rate", "low", "high"))
 
 

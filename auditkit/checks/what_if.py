@@ -17,8 +17,10 @@ from auditkit.results import Finding, Lines, Section, Table, Topic, Unit
 from auditkit.statistics.estimate import undefined
 from auditkit.subject import Subject
 
+LEAST = 0.0005  # of a share: less is written as 0.0 points
 POINTS = 10  # of each line of the frontier
 LOTTERY = "equalized_odds"
+TOLD = "demographic_parity"  # in a sentence; the others stand in the table
 GAPS = {
     "demographic_parity": "selection rate",
     "equal_opportunity": "true positive rate",
@@ -55,7 +57,7 @@ class GroupThresholdsWhatIf:
     draws: int = ranged(500, 100, 100_000)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
-        """A finding for each column and constraint; the frontier of accuracy and gap."""
+        """A finding for each column; all constraints, and the frontier of accuracy and gap."""
         subject.require(Task.DECISION)
         lines: list[Lines] = []
         tried: list[Tried] = []
@@ -64,7 +66,8 @@ class GroupThresholdsWhatIf:
             for constraint in CONSTRAINTS:
                 one = self._tried(subject, column, constraint, counts)
                 tried.append(one)
-                yield _finding(one)
+                if constraint == TOLD:
+                    yield _finding(one)
             lines += self._frontier(column, counts, subject.threshold)
         text = (
             "A threshold turns a score into a decision. With one for each group, a gap can be "
@@ -73,7 +76,11 @@ class GroupThresholdsWhatIf:
             "to decide by a sensitive attribute treats people differently for it, which may be "
             "unlawful where these decisions are made, whatever its purpose. Ask a lawyer first."
         )
-        yield Section(title=self.title, text=text, views=(*lines, _thresholds(tried)))
+        yield Section(
+            title="What one threshold for each group would do",
+            text=text,
+            views=(_outcomes(tried), *lines, _thresholds(tried)),
+        )
 
     def _tried(self, subject: Subject, column: str, constraint: str, counts: ScoreCounts) -> Tried:
         try:
@@ -122,16 +129,45 @@ def _finding(tried: Tried) -> Finding:
     where["gap now"] = _between(found.before)
     where["gap left"] = _between(found.after)
     where["accuracy now"] = percent(found.accuracy.value)
-    price = "a gain" if change.value > 0 else "a cost"
+    price = f"a {'gain' if change.value > 0 else 'cost'} of {points(abs(change.value))} of accuracy"
+    price = "no cost in accuracy" if abs(change.value) < LEAST else price
     return finding(
         f"With one threshold for each group of {tried.column}, the gap in {GAPS[tried.constraint]} "
-        f"would go from {points(before.value)} to {points(after.value)}, at {price} of "
-        f"{points(abs(change.value))} of accuracy.",
+        f"would go from {points(before.value)} to {points(after.value)}, at {price}.",
         change,
         metric=metric,
         unit=Unit.POINTS,
-        null=0.0,
         where=where,
+    )
+
+
+def _outcomes(tried: list[Tried]) -> Table:
+    """Each column and constraint in a line."""
+    lines: list[dict[str, str | float]] = []
+    for one in tried:
+        line: dict[str, str | float] = {"column": one.column, "made equal": words(one.constraint)}
+        if one.found is None:
+            lines.append(line | {"why not": one.reason})
+            continue
+        before, after, change = one.found.before, one.found.after, one.found.change
+        lines.append(
+            line
+            | {
+                "gap now": before.estimate.value,
+                "gap left": after.estimate.value,
+                "left at most": after.estimate.high,
+                "by chance": after.null.mean,
+                "accuracy": change.value,
+                "from": change.low,
+                "to": change.high,
+            }
+        )
+    return Table(
+        title="Gaps closed, and accuracy gained or lost",
+        frame=pd.DataFrame(lines),
+        shares=("gap now", "gap left", "left at most", "by chance", "accuracy", "from", "to"),
+        text="Of equalized odds the wider gap of its two rates. Measured on the half of the rows "
+        "that no threshold was chosen by.",
     )
 
 

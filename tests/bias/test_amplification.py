@@ -204,6 +204,8 @@ def test_what_is_undefined_says_why() -> None:
     never = amplification(joint(truth, np.zeros(100, int), group), "mals")
     assert "1 is never predicted" in never.value.reason
     assert amplification(joint(truth, np.zeros(100, int), group)).value.defined
+    every = amplification(joint(np.ones(100, int), said, group))
+    assert "every row is 1" in every.value.reason
     one = amplification(joint(np.zeros(50, int), np.zeros(50, int), group[:50]))
     assert "1 task" in one.excess.reason
 
