@@ -80,42 +80,44 @@ def abroca(
     kept, left_out = with_both_outcomes(counts, min_group_size)
     size = len(kept.groups)
     if size < 2:
-        few = f"{size} group{'s' * (size != 1)} with enough positives and negatives; an area "
+        few = f"{size} group{'' if size == 1 else 's'} with enough positives and negatives"
         return Abroca(
-            estimate=undefined(f"{few}needs two", method=METHOD),
+            estimate=undefined(f"{few}; an area needs two", method=METHOD),
             group="",
             against="",
             null=UNDEFINED,
             groups=pd.DataFrame(columns=list(COLUMNS)),
             left_out=left_out,
         )
-    compared = range(size if size > 2 else 1)
-    seen, null = _randomised(kept, compared, draws, rng)
-    largest = ((null - null.mean(axis=1, keepdims=True)) / _spread(null)).max(axis=0)
-    excess = (seen - null.mean(axis=1)) / _spread(null)[:, 0]
-    lines = []
-    for place in compared:
-        area, low, high = _area(kept, place, (1 - confidence) / len(compared), draws, rng)
-        p_value = (1 + int(np.sum(largest >= excess[place] - TIE))) / (draws + 1)
-        chance, upper = float(null[place].mean()), float(np.quantile(null[place], 0.95))
-        lines.append((area, low, high, chance, upper, p_value, int(kept.rows.sum())))
-    names = list(kept.groups)
-    index = pd.Series(names[: len(lines)], name="group", dtype=object)
-    groups = pd.DataFrame(lines, columns=list(COLUMNS), index=index)
+    groups, excess = _compared(kept, 1 - confidence, draws, rng)
     most = int(np.lexsort((excess, groups["low"]))[-1])
+    mean, upper, p_value = (float(groups[one].iloc[most]) for one in ("chance", "upper", "p_value"))
     return Abroca(
         estimate=_estimate(groups, most, confidence),
-        group=names[most],
-        against=names[1] if size == 2 else "all others",
-        null=Null(
-            mean=float(groups["chance"].iloc[most]),
-            upper=float(groups["upper"].iloc[most]),
-            p_value=float(groups["p_value"].iloc[most]),
-            draws=draws,
-        ),
+        group=kept.groups[most],
+        against=kept.groups[1] if size == 2 else "all others",
+        null=Null(mean=mean, upper=upper, p_value=p_value, draws=draws),
         groups=groups,
         left_out=left_out,
     )
+
+
+def _compared(
+    counts: ScoreCounts, outside: float, draws: int, rng: np.random.Generator
+) -> tuple[pd.DataFrame, Floats]:
+    """A line for each comparison, and how many standard deviations it lies beyond chance (C,)."""
+    size = len(counts.groups)
+    compared = range(size if size > 2 else 1)
+    seen, null = _randomised(counts, compared, draws, rng)
+    mean, spread = null.mean(axis=1), np.maximum(null.std(axis=1), TIE)
+    largest = ((null - mean[:, None]) / spread[:, None]).max(axis=0)
+    excess = (seen - mean) / spread
+    lines = [_area(counts, place, outside / len(compared), draws, rng) for place in compared]
+    index = pd.Series(list(counts.groups[: len(compared)]), name="group", dtype=object)
+    groups = pd.DataFrame(lines, columns=list(COLUMNS[:3]), index=index)
+    groups["chance"], groups["upper"] = mean, np.quantile(null, 0.95, axis=1)
+    as_far = (largest >= excess[:, None] - TIE).sum(axis=1)
+    return groups.assign(p_value=(1 + as_far) / (draws + 1), n=int(counts.rows.sum())), excess
 
 
 def area_between(first: Curve, second: Curve) -> float:
@@ -175,11 +177,6 @@ def _areas(own: list[Ints], totals: list[Ints]) -> Floats:
     """Areas between counts (S, draws) and what is left of the totals (S, 1): (draws,)."""
     rest = [total - one for one, total in zip(own, totals, strict=True)]
     return np.asarray(np.abs(curves(*own) - curves(*rest)).mean(axis=1))
-
-
-def _spread(null: Floats) -> Floats:
-    """Standard deviation of each line (C, 1), never 0."""
-    return np.asarray(np.maximum(null.std(axis=1, keepdims=True), TIE))
 
 
 def _area(

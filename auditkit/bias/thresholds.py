@@ -169,18 +169,21 @@ def _swept(
     gap, low, high = _gaps(hits, n, tukey((len(n),), confidence))
     permuted = _from(dealt(rows.sum(axis=0), n.tolist(), draws, rng)) / n[:, None, None]
     null = permuted.max(axis=0) - permuted.min(axis=0)  # (T, draws)
-    columns = {"threshold": thresholds, "gap": gap, "low": low, "high": high}
-    columns |= {"chance": null.mean(axis=1)}
     value = rates.to_numpy()
-    columns |= {"lowest": names[value.argmin(axis=1)], "highest": names[value.argmax(axis=1)]}
-    largest = null.max(axis=0)
-    widest = Null(
-        mean=float(largest.mean()),
-        upper=float(np.quantile(largest, 0.95)),
-        p_value=(1 + int(np.sum(largest >= gap.max() - TIE))) / (draws + 1),
-        draws=draws,
+    gaps = {"threshold": thresholds, "gap": gap, "low": low, "high": high}
+    gaps |= {"chance": null.mean(axis=1)}
+    gaps |= {"lowest": names[value.argmin(axis=1)], "highest": names[value.argmax(axis=1)]}
+    widest = _null_of(null.max(axis=0), float(gap.max()))
+    return replace(sweep, gaps=pd.DataFrame(gaps), widest=widest)
+
+
+def _null_of(gaps: Floats, seen: float) -> Null:
+    return Null(
+        mean=float(gaps.mean()),
+        upper=float(np.quantile(gaps, 0.95)),
+        p_value=(1 + int(np.sum(gaps >= seen - TIE))) / (len(gaps) + 1),
+        draws=len(gaps),
     )
-    return replace(sweep, gaps=pd.DataFrame(columns), widest=widest)
 
 
 def _from(rows: Ints) -> Ints:
