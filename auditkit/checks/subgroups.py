@@ -191,19 +191,21 @@ def _none(found: Subgroups, losses: _Losses, limit: float | None) -> Finding:
         if len(sizes)
         else undefined("no slice, however bad, would be confirmed on so few rows")
     )
+    passed = limit is not None and bool(seen <= limit)
     tried = len(found.slices)
+    stood = f"{tried} stood out and did not on the other" if tried else "none stood out"
     more = f"{points(seen)} more that {losses.what}" if share else f"{_figures(seen)} more"
     return finding(
-        f"No slice was confirmed to be served worse than the other rows ({found.looked:,} were "
-        f"looked at on one half of the rows, {tried or 'none'} stood out and "
-        f"{'was' if tried == 1 else 'were'} tried on the other). It says not that there is none: "
-        f"in a slice of {percent(size)} of the rows, {more} would have been found and confirmed "
-        "four times in five; in a smaller one only a larger difference.",
+        "No slice was confirmed to be served worse than the other rows: of "
+        f"{found.looked:,} looked at on one half of the rows, {stood}. That does not say that "
+        f"there is none: in a slice of {percent(size)} of the rows, {more} would have been found "
+        "and confirmed four times in five; in a smaller one only a larger difference.",
         estimate,
         metric=f"difference that a slice of {percent(size)} of the rows would have shown",
         unit=Unit.POINTS if share else Unit.NUMBER,
-        status=Status.PASSED if limit is not None and seen <= limit else Status.MEASURED,
+        status=Status.PASSED if passed else Status.MEASURED,
         limit=limit,
+        p_value=1.0 if passed else np.nan,  # what is not seen is no evidence of harm
     )
 
 

@@ -44,15 +44,17 @@ def test_a_slice_within_the_limit_passes_and_without_one_is_measured():
 def test_where_nothing_is_confirmed_it_says_what_would_have_been():
     one = findings(sliced(worse=0.0))[0]
     assert one.status is Status.PASSED
-    assert "It says not that there is none" in one.message
+    assert "That does not say that there is none" in one.message
     assert "in a slice of 5.0 % of the rows" in one.message
     assert 0.02 < one.value < 0.1
+    assert one.p_value == 1
 
 
 def test_too_few_rows_to_see_the_limit_pass_nothing():
     one = findings(sliced(worse=0.0, n=1000))[0]
     assert one.status is Status.MEASURED
     assert one.value > 0.1
+    assert np.isnan(one.p_value)  # Holm's correction hears nothing of it
 
 
 def test_of_positives_and_of_negatives_alone():
