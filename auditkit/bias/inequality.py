@@ -29,6 +29,7 @@ BENEFITS = np.array([0.0, 1.0, 2.0])
 METHOD = "score region of the three shares"
 BETWEEN = "noncentral chi-square, each group by its own variance"
 DIRECTIONS, HALVINGS = 360, 40
+NOTHING = "all are served alike: there is nothing to lie between groups"
 NOBODY = "nobody benefits: every decision refuses a favoured outcome that was due"
 
 
@@ -102,15 +103,15 @@ def between(
 
     Chance alone gives some: the null permutes labels among rows, drawn from the counts. The
     interval is that of a sum of squares around the mean (noncentral chi-square, whose scale and
-    degrees of freedom are those of groups of different variance). Undefined where the index is,
-    and for fewer than two groups with rows.
+    degrees of freedom are those of groups of different variance). Undefined where the index is
+    undefined or 0, and for fewer than two groups with rows.
     """
     table = _benefits(counts)
     table, kept = table[table.sum(axis=1) > 0], counts.index[table.sum(axis=1) > 0]
     total, reason = _defined(table.sum(axis=0), alpha)
     n = table.sum(axis=1)
     few = f"{len(n)} group{'s' * (len(n) != 1)} with rows; a comparison needs two"
-    reason = reason or (few if len(n) < 2 else "")
+    reason = reason or (few if len(n) < 2 else "") or (NOTHING if total == 0 else "")
     mean = table @ BENEFITS / np.maximum(n, 1)
     if reason:
         estimate, null, value = (

@@ -41,7 +41,7 @@ class Proxies:
     together is that of all features at once, undefined without features; alone has a line for
     each feature by itself: feature, value, low, high, the most telling first. best and worst
     name the groups told best and worst, where there are
-    more than two. right is the share of rows whose group is named
+    more than two and they differ. right is the share of rows whose group is named
     rightly, majority what always naming the commonest gets. left_out maps a group to why it is not
     told apart.
     """
@@ -84,10 +84,11 @@ def proxies(
     alone = pd.DataFrame(lines, columns=ALONE)
     scores = _together(features, codes, len(names), (known, asked))
     by_group, influence = aucs(scores, codes[asked], told)
+    differ = len(told) > 2 and np.ptp(by_group) > 0  # two groups are told equally well
     return Proxies(
         together=_macro(by_group, influence, codes[asked], told, confidence),
-        best=names[told[by_group.argmax()]] if len(told) > 2 else "",
-        worst=names[told[by_group.argmin()]] if len(told) > 2 else "",
+        best=names[told[by_group.argmax()]] if differ else "",
+        worst=names[told[by_group.argmin()]] if differ else "",
         right=_right(scores, codes[asked], confidence),
         majority=float(counts.max() / len(codes)),
         alone=alone.sort_values("value", ascending=False, kind="stable", ignore_index=True),

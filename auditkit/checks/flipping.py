@@ -85,6 +85,7 @@ class FlippedAttribute:
                 where={"column": column},
             )
         by = f" The score moves by {points(moved.value)} on average." if moved.defined else ""
+        by = by if asked.moved else " Nothing moves at all."
         return finding(
             f"Another {column} in its place changes the decision for {percent(rate.value)} of "
             f"{rate.n:,} rows{direction(asked)}.{by}",

@@ -124,6 +124,7 @@ class IndividualInequality:
     max_index: float | None = ranged(None, 0)
     alpha: float = ranged(2.0, -10, 10)
     draws: int = ranged(500, 100, 1_000_000)
+    min_group_size: int = ranged(10, 1)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """The index, Theil's, and the part between groups of each sensitive column."""
@@ -156,8 +157,9 @@ class IndividualInequality:
             text="0 where a favoured outcome that was due is refused, 1 where the decision is "
             "right, 2 where an outcome is granted that was not due. A group below 1 meets more "
             "errors to its harm than to its favour; at 1 the two are in balance. Each "
-            "interval holds for its group alone.",
-            views=tuple(_benefits(name, part) for name, part in parts.items()),
+            "interval holds for its group alone; groups of fewer than "
+            f"{self.min_group_size} rows are not shown.",
+            views=tuple(_benefits(name, part, self.min_group_size) for name, part in parts.items()),
         )
 
     def _whole(self, subject: Subject, index: Estimate) -> Finding:
@@ -199,11 +201,12 @@ def _part(column: str, part: Between) -> Finding:
 
 def _small(share: float) -> str:
     """A share that may be far below one in a thousand."""
-    return f"{100 * share:.2g} %"
+    return percent(share) if not share < 0.01 else f"{100 * share:.2g} %"
 
 
-def _benefits(column: str, part: Between) -> Intervals:
-    frame = part.groups.drop(columns="rows").rename(columns={"group": GROUP, "benefit": "worth"})
+def _benefits(column: str, part: Between, least: int) -> Intervals:
+    frame = part.groups[part.groups["rows"] >= least].reset_index(drop=True)
+    frame = frame.drop(columns="rows").rename(columns={"group": GROUP, "benefit": "worth"})
     return Intervals(
         title=f"Mean worth of a decision by {column}",
         frame=frame,

@@ -72,14 +72,17 @@ class ProxyColumns:
         own = column in subject.table.schema.feature_names
         given = " (which the model is given as well)" if own else ""
         several = f"; told best is {found.best}, worst {found.worst}" if found.best else ""
+        message = ""
+        if most is not None:
+            message = (
+                f"From the other {features} feature{'s' * (features > 1)}, {column}{given} is "
+                f"told with an AUC of {found.together.value:.3f} (0.5 is a coin), and named "
+                f"rightly for {percent(found.right.value)} of rows, where always naming the "
+                f"commonest is right for {percent(found.majority)}. By itself {most['feature']} "
+                f"tells most ({most['value']:.3f}){several}."
+            )
         return finding(
-            ""
-            if most is None
-            else f"From the other {features} features, {column}{given} is told with an AUC of "
-            f"{found.together.value:.3f} (0.5 is a coin), and named rightly for "
-            f"{percent(found.right.value)} of rows, where always naming the commonest is right "
-            f"for {percent(found.majority)}. By itself {most['feature']} tells most "
-            f"({most['value']:.3f}){several}.",
+            message,
             found.together,
             metric="AUC of proxies",
             unit=Unit.NUMBER,

@@ -131,6 +131,8 @@ def test_what_is_undefined_says_why():
     empty = between(counts((5, 1, 1, 4), (0, 0, 0, 0)), rng())
     assert "1 group with rows" in empty.estimate.reason
     assert math.isnan(empty.null.mean)
+    alike = between(counts((5, 0, 0, 4), (5, 0, 0, 4)), rng())
+    assert "nothing to lie between groups" in alike.estimate.reason
     with pytest.raises(UsageError, match="alpha is nan"):
         inequality(counts((5, 1, 1, 4)), alpha=math.nan)
     with pytest.raises(DataError, match="below 0"):
