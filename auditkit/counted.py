@@ -70,11 +70,6 @@ class CountedSubject(Subject):
         return self.cells.total
 
     @property
-    def at_hand(self) -> bool:
-        """They are not."""
-        return False
-
-    @property
     def facts(self) -> dict[str, Any]:
         """That the rows were not read, and by what they were counted."""
         files = len(self.source.files)

@@ -67,11 +67,6 @@ class Subject:
         return len(self.frame)
 
     @property
-    def at_hand(self) -> bool:
-        """Whether the rows were read, and not only counted."""
-        return True
-
-    @property
     def facts(self) -> dict[str, Any]:
         """What the report says of the rows beside their schema."""
         return {"audited rows": self.rows}

@@ -85,7 +85,7 @@ print(json.dumps({"rows": rows, "counted": counted, "report": time.perf_counter(
 def round_of(data: Path, out: Path) -> dict[str, float]:
     found = subprocess.run(
         [sys.executable, "-c", CODE, str(data), str(out)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
         cwd=Path(__file__).resolve().parents[1],
@@ -136,7 +136,12 @@ def main() -> None:
         data.mkdir()
         size = write(data, rows)
         print(f"{rows:,} rows in {len(list(data.iterdir()))} files, {size / 1e9:.2f} GB")
-        rounds = [round_of(data, out) for _ in range(ROUNDS)]
+        rounds = []
+        for _ in range(ROUNDS):
+            rounds.append(round_of(data, out))
+            print(
+                ", ".join(f"{name} {value:,.1f}" for name, value in rounds[-1].items()), flush=True
+            )
     assert all(one["rows"] == rows for one in rounds)
     for name in ("counted", "report"):
         print(f"{name}: {statistics.median(one[name] for one in rounds):.1f} s, median of {ROUNDS}")

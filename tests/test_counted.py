@@ -11,6 +11,7 @@ from pandas.testing import assert_frame_equal
 from auditkit import cli
 from auditkit.checks.base import CHECKS
 from auditkit.config import AuditConfig
+from auditkit.counted import CountedSubject
 from auditkit.data import engines
 from auditkit.data.engines import parquet_rows
 from auditkit.errors import DataError, NotApplicable, UsageError
@@ -71,7 +72,7 @@ def subjects(tmp_path: Path, monkeypatch: Any, **given: Any) -> tuple[Subject, S
 @pytest.mark.parametrize("answers", [BOTH, {"prediction": None}, {"score": None}])
 def test_counted_rows_give_the_counts_of_rows_that_are_read(tmp_path, monkeypatch, answers):
     read, counted = subjects(tmp_path, monkeypatch, **{**BOTH, **answers})
-    assert not counted.at_hand
+    assert isinstance(counted, CountedSubject)
     for name in SENSITIVE:
         assert_frame_equal(counted.counts[name], read.counts[name])
         assert list(counted.group_sizes[name]) == list(read.group_sizes[name])

@@ -74,7 +74,7 @@ class BiasAmplification:
         for one in found:
             yield self._amplified(one, subject)
             yield self._beyond(one, subject)
-        if len(found) > 1 and subject.at_hand:  # its null deals rows anew
+        if len(found) > 1:
             yield self._together(subject)
         yield _section(found, subject)
 
