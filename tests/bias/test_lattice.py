@@ -128,3 +128,16 @@ def test_what_persons_share_makes_a_slice_less_likely():
     for place, score in zip(alone.members[:, 0].tolist(), alone.scores, strict=True):
         if (score + price) / 2 > price:
             assert again[place] == pytest.approx((score + price) / 2 - price)
+
+
+def test_two_slices_that_share_most_of_their_rows_are_one():
+    place = np.arange(5000)
+    rows = np.stack(
+        [place < 1000, (place >= 300) & (place < 1300), (place >= 700) & (place < 1700)]
+    )
+    loss = (np.random.default_rng(5).random(5000) < np.where(place < 1700, 0.5, 0.1)).astype(float)
+    ranked = search(rows, np.arange(3), loss, np.ones(3), most_conditions=1, least=50)
+    chosen = different(rows, loss, np.ones(3), ranked, most=10)
+    # The first and the second share 700 of 1,300 rows; the first and the third 300 of 1,700.
+    assert sorted(chosen[:, 0].tolist()) in ([0, 2], [1])
+    assert len(ranked.members) == 3
