@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from auditkit.bias.amplification import (
-    Amplification,
     Joint,
     amplification,
     beside_training,
@@ -18,34 +17,23 @@ from auditkit.bias.amplification import (
 from auditkit.bias.attribute_sets import indicators
 from auditkit.bias.groups import group_counts
 from auditkit.bias.multi_attribute import MultiAmplification, multi_attribute
+from auditkit.checks.amplification_views import Found, section
 from auditkit.checks.base import CHECKS, at_most, finding, percent, points
 from auditkit.checks.contrasts import chance
 from auditkit.data.schema import Schema, Task
 from auditkit.data.tables import memberships
 from auditkit.ranges import GAP, ranged
-from auditkit.results import Finding, Intervals, Section, Table, Topic, Unit
+from auditkit.results import Finding, Section, Topic, Unit
 from auditkit.statistics.estimate import settled_at
 from auditkit.subject import Subject
 
 OUTCOMES = {"tp": (1, 1), "fp": (0, 1), "fn": (1, 0), "tn": (0, 0)}  # true, predicted
 SURE = 0.05  # above this chi-square p the data have no link to speak of
-MOVED = ("the data", "the model", "a blind model", "widened beyond noise")
 LEAST = 0.0005  # of a share: less is written as 0.0 points
-MOST_LINES = 12  # of groups and outcomes, those that the model moves furthest
 REMEDY = (
     "Find out what the model leans on: the column itself, or features that give it away. Reweigh "
     "the training rows or train with a constraint, and audit again."
 )
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Found:
-    """What was measured of one sensitive column; training is NaN where its rows are not known."""
-
-    column: str
-    link: Amplification
-    mals: Amplification
-    training: float
 
 
 @CHECKS.register("amplification")
@@ -76,7 +64,8 @@ class BiasAmplification:
             yield self._beyond(one, subject)
         if len(found) > 1:
             yield self._together(subject)
-        yield _section(found, subject)
+        decided = subject.task is Task.DECISION
+        yield section(found, str(subject.table.schema.positive) if decided else None)
 
     def _measured(self, subject: Subject, column: str) -> Found:
         table = _joint(subject, column).at_least(self.min_group_size)
@@ -252,79 +241,3 @@ def _where(found: Found) -> dict[str, str]:
         left = (f"{name}: {why}" for name, why in found.link.left_out.items())
         where["not compared"] = "; ".join(left)
     return where
-
-
-def _section(found: list[Found], subject: Subject) -> Section:
-    known = [one for one in found if one.link.value.defined]
-    picture = Intervals(
-        title="Beyond noise, by column",
-        frame=pd.DataFrame(
-            {
-                "column": [one.column for one in known],
-                "widened by": [one.link.excess.value for one in known],
-                "low": [one.link.excess.low for one in known],
-                "high": [one.link.excess.high for one in known],
-            }
-        ),
-        label="column",
-        value="widened by",
-        low="low",
-        high="high",
-        unit=Unit.POINTS,
-        reference=0.0,
-        reference_label="as blind errors",
-    )
-    text = (
-        "A link is an outcome that the labels give to a group more or less often than to the "
-        "others. Bias amplification (A→T) is how much further along its link the model goes, on "
-        "average over groups and outcomes. Errors alone narrow every link, so beside it stands a "
-        "blind model: one that errs as often for each true outcome, whatever the group. MALS is an "
-        "older measure: the share of an outcome that goes to the groups it is linked to."
-    )
-    title = "Does the model widen what the data have?"
-    return Section(
-        title=title, text=text, views=(picture, _measures(known), _moved_most(known, subject))
-    )
-
-
-def _measures(found: list[Found]) -> Table:
-    lines = [
-        {
-            "column": one.column,
-            "measure": name,
-            "value": measured.value.value,
-            "a blind model": measured.noise,
-            "beyond noise": measured.excess.value,
-            "low": measured.excess.low,
-            "high": measured.excess.high,
-        }
-        for one in found
-        for name, measured in (("A→T", one.link), ("MALS", one.mals))
-    ]
-    columns = ["column", "measure", "value", "a blind model", "beyond noise", "low", "high"]
-    frame = pd.DataFrame(lines, columns=columns)
-    return Table(title="Both measures", frame=frame, shares=tuple(columns[2:]))
-
-
-def _moved_most(found: list[Found], subject: Subject) -> Table:
-    """The groups and outcomes of each column that the model moves furthest beyond noise."""
-    parts = []
-    for one in found:
-        cells = one.link.cells
-        if subject.task is Task.DECISION:  # the other outcome is the mirror image
-            positive = str(subject.table.schema.positive)
-            cells = cells[cells.index.get_level_values("task") == positive]
-        order = np.argsort(-cells["widened"].abs().to_numpy(), kind="stable")[:MOST_LINES]
-        part = cells.iloc[np.sort(order)].drop(columns="link").reset_index()
-        part.columns = pd.Index(["group", "outcome", "rows", *MOVED])
-        part.insert(0, "column", one.column)
-        parts.append(part)
-    columns = ["column", "group", "outcome", "rows", *MOVED]
-    frame = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
-    return Table(
-        title="Who is given what",
-        frame=frame,
-        shares=MOVED,
-        text="Shares of a group's rows that the labels, the model and a blind model give an "
-        "outcome, and by how much the model leans further along the group's link than a blind one.",
-    )
