@@ -231,6 +231,12 @@ ENTRIES = (
         " images of one kind, however few.",
     ),
     Entry(
+        "Kolmogorov-Smirnov distance",
+        r"Kolmogorov-Smirnov",
+        "Of all numbers, take the one where two groups differ most in the share of people who are"
+        " told less: how many points apart they are there. 0 where both are told alike.",
+    ),
+    Entry(
         "Learning curve",
         r"learning curve|power of -|power law",
         "The score of trainings on growing parts of the rows. The error is taken to fall as a"
@@ -258,6 +264,12 @@ ENTRIES = (
         "Mean absolute error",
         r"mean absolute error",
         "How far, on average, the model's number is from the true one, in the target's own unit.",
+    ),
+    Entry(
+        "Mean signed error",
+        r"mean signed error",
+        "What the model says less what is true, on average: above 0 it says too much, below 0 too"
+        " little. Errors both ways cancel in it.",
     ),
     Entry(
         "Memorisation",
@@ -376,6 +388,12 @@ ENTRIES = (
         r"validation loss",
         "The penalty for mistakes on rows held out of the training rows to choose the epoch by."
         " It is not the score on the test rows, which nothing was chosen by.",
+    ),
+    Entry(
+        "Wasserstein distance",
+        r"Wasserstein",
+        "How far, on average, the numbers said of one group would have to be moved to be spread"
+        " like those of another. 0 where both are spread alike.",
     ),
 )
 
