@@ -108,6 +108,7 @@ def class_gap(
         left_out=left_out,
         omitted=omitted,
         confidence=confidence,
+        same_rows=rate == "share_said",
         method=METHOD if clusters is None else f"{METHOD}, of {clusters.total:,} clusters of rows",
     )
 

@@ -176,6 +176,7 @@ def label_gap(
         omitted=omitted,
         confidence=confidence,
         method=METHOD,
+        same_rows=True,
     )
 
 

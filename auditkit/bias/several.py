@@ -139,11 +139,13 @@ def several_gap(
     omitted: int,
     confidence: float,
     method: str = METHOD,
+    same_rows: bool = False,
 ) -> SeveralGap:
     """The largest gap of all contests, one a class.
 
     maxima gives the largest studentised deviation of any class by bootstrap draw, null the null of
-    the largest gap given the value observed. Undefined where no class can be compared.
+    the largest gap given the value observed. same_rows: each class is asked of all rows, which
+    then count once. Undefined where no class can be compared.
     """
     if not contests:
         return _nothing(rate, left_out, omitted, method)
@@ -162,7 +164,7 @@ def several_gap(
             value=value,
             low=low,
             high=high,
-            n=int(sum(one.n.sum() for one in every)),
+            n=int((max if same_rows else sum)(one.n.sum() for one in every)),
             method=method,
             confidence=confidence,
         ),

@@ -15,10 +15,10 @@ from auditkit.bias.contrast import Contrast
 from auditkit.bias.several import SeveralGap
 from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points
-from auditkit.checks.contrasts import chance, gap_finding, picture
+from auditkit.checks.contrasts import chance, gap_finding
 from auditkit.data.schema import Task
 from auditkit.ranges import SHARE, ranged
-from auditkit.results import Finding, Section, Table, Topic, Unit, View
+from auditkit.results import Finding, Section, Table, Topic, Unit
 from auditkit.subject import Subject
 
 MOST_CLASSES = 10  # shown one by one, the widest gaps first
@@ -70,7 +70,7 @@ class ClassEquality:
         subject.require(Task.CLASSES)
         levels = np.asarray(subject.table.schema.target.levels, dtype=object)
         said = subject.probabilities.argmax(axis=1)
-        views: list[View] = []
+        views: list[Table] = []
         for column in subject.sensitive:
             told = (levels[subject.classes], levels[said], subject.memberships[column])
             counts = class_counts(*told, levels=levels.tolist())
@@ -86,9 +86,6 @@ class ClassEquality:
             yield gap_finding(
                 macro, column=column, what="mean recall", metric="mean recall difference"
             )
-            if macro.estimate.defined:
-                title = f"Mean recall of the classes by {column}"
-                views.append(picture(macro, title=title, what="macro recall"))
             views.append(_groups(counts, column, self.min_group_size))
             if gaps["recall"].estimate.defined:
                 views.append(_widest(gaps["recall"], column))
@@ -220,7 +217,7 @@ def _widest(gap: SeveralGap, column: str) -> Table:
     )
 
 
-def _section(views: tuple[View, ...]) -> Section:
+def _section(views: tuple[Table, ...]) -> Section:
     return Section(
         title="Is each class recognised equally well in each group?",
         text="Recall: of the rows of a class, the share called so. With many classes some gap is "

@@ -177,7 +177,7 @@ def _left_out(gap: DistributionGap) -> dict[str, str]:
 
 
 def _number(value: float) -> str:
-    return f"{value:.4g}"
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
 def _views(
@@ -188,11 +188,10 @@ def _views(
     shown = may_be_shown(sizes, min_group_size)
     hidden = not_shown(sizes, shown, min_group_size)
     names = [name for name, one in zip(errors.groups, shown, strict=True) if one]
-    for measure in ("mean_absolute_error", "signed_error"):
-        if gaps[measure].estimate.defined:
-            title = f"{MEASURES[measure].capitalize()} by {column}"
-            view = picture(gaps[measure], title=title, what=MEASURES[measure], unit=Unit.NUMBER)
-            yield replace(view, frame=view.frame[view.frame[GROUP].isin(names)], text=hidden)
+    measure, title = "mean_absolute_error", f"Mean absolute error by {column}"
+    if gaps[measure].estimate.defined:
+        view = picture(gaps[measure], title=title, what=MEASURES[measure], unit=Unit.NUMBER)
+        yield replace(view, frame=view.frame[view.frame[GROUP].isin(names)], text=hidden)
     frame = pd.DataFrame({GROUP: errors.groups, "rows": rows})
     if errors.unit:
         frame[f"different {errors.unit}"] = [len(one) for _, one in errors.sums(errors.errors)]

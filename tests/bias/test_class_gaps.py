@@ -65,6 +65,7 @@ def test_the_value_is_the_largest_range_of_the_rates(rate: str):
     gap = class_gap(counts, rate, rng=generator, draws=200)
     assert gap.estimate.value == pytest.approx(float((found.max() - found.min()).max()))
     assert 0 <= gap.estimate.low <= gap.estimate.value <= gap.estimate.high
+    assert gap.estimate.n == 4000  # each row counts once
 
 
 def test_of_one_class_compared_it_is_the_gap_of_disparity():

@@ -150,7 +150,7 @@ def test_what_is_said_is_compared_beside_what_is_true():
 
 def test_the_pictures_are_those_of_errors_by_group():
     views = section(NUMBERS, prices()).views
-    assert [type(one) for one in views] == [Intervals, Intervals, Table]
+    assert [type(one) for one in views] == [Intervals, Table]
     assert views[0].title == "Mean absolute error by group"
 
 
