@@ -20,7 +20,7 @@ from auditkit.bias.groups import cells, label
 from auditkit.bias.null import TIE, UNDEFINED, Null
 from auditkit.errors import DataError, UsageError
 from auditkit.statistics.estimate import Estimate, undefined
-from auditkit.statistics.intervals import z_of
+from auditkit.statistics.intervals import rate_interval, z_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -71,8 +71,8 @@ def inequality(counts: pd.DataFrame, *, alpha: float = 2.0, confidence: float = 
     """The generalised entropy index of all rows of a count table; 0 is ideal.
 
     The interval is the range of the index over all shares of the three benefits that a score test
-    does not reject: Wilson's, for three shares in place of two. Undefined without rows, where
-    nobody benefits, and for alpha <= 0 where somebody does not.
+    does not reject: Wilson's, for three shares in place of two, guarded where errors are few.
+    Undefined without rows, where nobody benefits, and for alpha <= 0 where somebody does not.
     """
     x = _benefits(counts).sum(axis=0)
     n, z = int(x.sum()), z_of(confidence)
@@ -80,7 +80,7 @@ def inequality(counts: pd.DataFrame, *, alpha: float = 2.0, confidence: float = 
     if reason:
         return undefined(reason, n=n, method=METHOD)
     with np.errstate(invalid="ignore"):
-        seen = _entropy(_region(x, z), BENEFITS, alpha)
+        seen = _entropy(np.vstack([_region(x, z), _guarded(x, confidence)]), BENEFITS, alpha)
     return Estimate(
         value=value,
         low=float(min(np.nanmin(seen), value)),
@@ -189,6 +189,19 @@ def _region(x: Ints, z: float) -> Floats:
             held = np.where(x > 0, x**2 / (n * p), 0.0).sum(axis=1) - n <= z**2
             inside, outside = np.where(held, middle, inside), np.where(held, outside, middle)
     return np.asarray(np.maximum(seen + inside[:, None] * ray, 0))
+
+
+def _guarded(x: Ints, confidence: float) -> Floats:
+    """The shares seen with all errors together at their guarded limits: (2, 3).
+
+    With errors of one kind, and few, Wilson's lower limit lies too close to what was seen.
+    """
+    n, errors = x.sum(), x[0] + x[2]
+    if not errors or errors == n:
+        return np.asarray(x / n)[None]
+    limits = np.array(rate_interval(errors, n, confidence=confidence))[:, None]
+    kinds = np.array([x[0], 0, x[2]]) / errors
+    return np.asarray(limits * kinds + (1 - limits) * np.array([0, 1, 0]))
 
 
 def _between_limits(table: Ints, value: float, confidence: float) -> tuple[float, float]:
