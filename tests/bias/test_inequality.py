@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from auditkit.bias.groups import group_counts
 from auditkit.bias.inequality import between, generalised_entropy, inequality
 from auditkit.errors import DataError, UsageError
+from auditkit.statistics.intervals import rate_interval
 
 TRUTH = np.array([1, 0, 0, 1, 0, 0, 1, 0, 1, 1])
 SAID = np.array([1, 0, 0, 0, 1, 1, 1, 0, 1, 0])  # 3 and 9 to 0, 4 and 5 to 1
@@ -167,10 +168,10 @@ def test_the_interval_holds_the_true_part_between(other):
     assert np.mean(held) >= 0.90
 
 
-def test_of_few_errors_of_one_kind_the_lower_limit_is_moved_out():
-    generator, held = np.random.default_rng(6), []
-    for _ in range(400):
-        refused = int(generator.binomial(2000, 0.002))
+def test_of_few_errors_of_one_kind_the_limits_are_those_of_the_guarded_rate():
+    # With r refused of n, the rest right, the index is r / (2 (n - r)).
+    for refused in (1, 4):
+        low, high = rate_interval(refused, 2000)
         found = inequality(counts((2000 - refused, 0, refused, 0)))
-        held.append(found.low <= 0.5 * (1 / 0.998 - 1) <= found.high)
-    assert np.mean(held) >= 0.935  # 92.5 % without
+        assert found.low == pytest.approx(low / (2 * (1 - low)), rel=1e-6)
+        assert found.high >= high / (2 * (1 - high)) - 1e-12
