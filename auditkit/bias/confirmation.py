@@ -42,7 +42,7 @@ def outside_contrasts(
         sides = _Side(met, loss, rate, clusters), _Side(~met, loss, outside, clusters)
         low, high = _clustered(*sides, binary=binary, confidence=confidence)
         held = np.minimum(sides[0].held, sides[1].held)
-        p = _score_test(met, loss, clusters, rate - outside, held)
+        p = _clustered_p(*sides, _score_test(met, loss, clusters, rate - outside, held))
     elif binary:
         low, high = difference_interval(total, n, loss.sum() - total, others, z_of(confidence))
         p = _fisher(total, n, loss)
@@ -162,13 +162,25 @@ def _side_by_side(a: Floats, b: Floats, correlation: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(a**2 + b**2 - 2 * correlation * a * b, 0)))
 
 
+def _clustered_p(first: _Side, second: _Side, score: Floats) -> Floats:
+    """Two-sided p of no difference: Student's t, with the clusters of the smaller side less one.
+
+    Where a slice's losses are all alike its variance is 0, and the p of `_score_test` stands.
+    """
+    held = np.minimum(first.held, second.held)
+    moved = first.shifts - second.shifts
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.sqrt((moved**2).sum(axis=1) * held / (held - 1))
+        p = 2 * t.sf(np.abs(first.mean - second.mean) / error, held - 1)
+    return np.where(first.variance > 0, p, score)
+
+
 def _score_test(
     met: Mask, loss: Floats, clusters: Ints, difference: Floats, held: Floats
 ) -> Floats:
-    """Two-sided p of no difference: Student's t, its variance from residuals about one mean.
+    """The same, its variance from residuals about one mean: it cannot be 0 in a slice alone.
 
-    held (k,) counts clusters. About one mean, so that a slice of a few clusters that are all
-    wrong still varies.
+    held (k,) counts clusters.
     """
     rest = loss - loss.mean()
     size = int(clusters.max()) + 1
