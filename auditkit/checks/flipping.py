@@ -188,7 +188,9 @@ def direction(asked: Asked) -> str:
     gained, lost = int(asked.toward.sum()), int(asked.away.sum())
     if not gained + lost:
         return ""
-    return f" ({gained:,} changes gain the favoured outcome, {lost:,} lose it)"
+    gain = "change gains" if gained == 1 else "changes gain"
+    lose = "loses" if lost == 1 else "lose"
+    return f" ({gained:,} {gain} the favoured outcome, {lost:,} {lose} it)"
 
 
 def most_often(asked: Asked) -> Mapping[str, str]:
