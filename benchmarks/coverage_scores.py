@@ -10,6 +10,7 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from zlib import crc32
 
@@ -73,6 +74,7 @@ class Normal:
         """Of each group."""
         return np.asarray(norm.cdf(np.array(self.shifts) / np.sqrt(1 + self.spread**2)))
 
+    @cache  # noqa: B019 - there are a handful of settings
     def true_areas(self) -> Floats:
         """Between the curve of each group and of the rest; all have the same negatives."""
         cut = norm.isf(GRID)
@@ -113,6 +115,7 @@ class Promised:
         y = rng.random(len(group)) < chance
         return score_counts(y, np.clip(chance + np.array(self.off)[group], 0, 1), group)
 
+    @cache  # noqa: B019 - there are a handful of settings
     def true_excess(self) -> Floats:
         """Mean score minus chance by group; scores are held within 0 and 1."""
         chance = np.random.default_rng(0).beta(*self.beta, 1_000_000)

@@ -20,6 +20,7 @@ Ints = NDArray[np.int64]
 
 METHOD = "score intervals for as many rows as the scores are worth; all pairs at once (max-T)"
 CELLS = 24  # of scores, for draws: what a cell's scores differ by is small beside its outcomes
+FEW = 1000  # rows up to which labels are shuffled row by row
 ROWS_A_BIN = 50  # fewer rows have fewer bins, down to two
 WORTH = (0.25, 4.0)  # how many times the rows of a bare share a row may count
 
@@ -190,9 +191,20 @@ def _drawn(
 
 def _permuted(counts: ScoreCounts, draws: int, rng: np.random.Generator) -> Floats:
     """Means of groups whose labels were dealt anew among all rows: (draws, G)."""
+    if counts.rows.sum() <= FEW:  # then a cell's mean is too coarse a score for a test
+        return _shuffled(counts, draws, rng)
     rows, values = _cells(counts)
     found = dealt(rows.sum(axis=0), rows.sum(axis=1).tolist(), draws, rng)
     return np.asarray(np.einsum("gsd,s->dg", found, values) / counts.rows)
+
+
+def _shuffled(counts: ScoreCounts, draws: int, rng: np.random.Generator) -> Floats:
+    """The same, by each row's own score."""
+    sides = ((counts.positives, counts.scores - 1), (counts.negatives, counts.scores))
+    rows = np.concatenate([np.repeat(value, side.sum(axis=0)) for side, value in sides])
+    mixed = rng.permuted(np.broadcast_to(rows, (draws, len(rows))), axis=1)
+    starts = np.cumsum(counts.rows) - counts.rows
+    return np.asarray(np.add.reduceat(mixed, starts, axis=1) / counts.rows)
 
 
 def _error(
