@@ -9,9 +9,9 @@ from typing import Any, NoReturn, cast
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.counting import BINS, Cells, cells_of
-from auditkit.bias.score_counts import ScoreCounts
-from auditkit.bias.tally import Bands
+from auditkit.bias.engines.counting import BINS, Cells, cells_of
+from auditkit.bias.engines.tally import Bands
+from auditkit.bias.scores.score_counts import ScoreCounts
 from auditkit.config import AuditConfig
 from auditkit.data.engines import ParquetRows, parquet_rows
 from auditkit.data.inference import infer_schema

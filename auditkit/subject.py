@@ -10,7 +10,7 @@ import pandas as pd
 
 from auditkit.bias.clusters import Clusters, clustered_counts
 from auditkit.bias.groups import group_counts
-from auditkit.bias.score_counts import ScoreCounts, score_counts
+from auditkit.bias.scores.score_counts import ScoreCounts, score_counts
 from auditkit.data.schema import Column, Task
 from auditkit.data.tables import Table, classes, labels, memberships, targets
 from auditkit.errors import NotApplicable

@@ -28,7 +28,7 @@ from pyarrow import parquet
 # Run as a file, only its own folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from auditkit.bias.counting import group_counts_of
+from auditkit.bias.engines.counting import group_counts_of
 from auditkit.bias.groups import group_counts
 
 ROWS, PART, ROUNDS = 100_000_000, 1_000_000, 3

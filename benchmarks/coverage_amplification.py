@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from auditkit.bias.amplification import MEASURES, Joint, amplification
-from auditkit.bias.influence import gauge, standard_error
-from auditkit.bias.multi_attribute import multi_attribute
+from auditkit.bias.amplification.influence import gauge, standard_error
+from auditkit.bias.amplification.measures import MEASURES, Joint, amplification
+from auditkit.bias.amplification.multi_attribute import multi_attribute
 from benchmarks.coverage import markdown, write_between
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "methods-amplification.md"

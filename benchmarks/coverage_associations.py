@@ -19,8 +19,8 @@ from scipy.stats import t
 # Run as a file, only its own folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from auditkit.bias.associations import split_null
-from auditkit.bias.effect_size import effect_size
+from auditkit.bias.words.associations import split_null
+from auditkit.bias.words.effect_size import effect_size
 from benchmarks.coverage import markdown, write_between
 
 Floats = NDArray[np.float64]

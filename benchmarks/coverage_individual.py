@@ -19,10 +19,10 @@ import pandas as pd
 # Run as a file, only its own folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from auditkit.bias.individual import consistency, neighbours
-from auditkit.bias.inequality import BENEFITS, between, inequality
-from auditkit.bias.proxies import proxies, telling
-from auditkit.bias.scaling import binned
+from auditkit.bias.individual.consistency import consistency, neighbours
+from auditkit.bias.individual.inequality import BENEFITS, between, inequality
+from auditkit.bias.individual.proxies import proxies, telling
+from auditkit.bias.individual.scaling import binned
 from auditkit.statistics.estimate import Estimate
 from benchmarks.coverage import markdown, write_between
 

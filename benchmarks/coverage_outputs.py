@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 # Run as a file, only its own folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from auditkit.bias.class_gaps import class_gap, macro_gap
-from auditkit.bias.class_rates import class_counts
-from auditkit.bias.distributions import distribution_gap
-from auditkit.bias.multilabel import label_counts, label_gap
-from auditkit.bias.number_errors import NumberErrors, error_estimates, number_errors
-from auditkit.bias.number_gaps import error_gap
+from auditkit.bias.outputs.class_gaps import class_gap, macro_gap
+from auditkit.bias.outputs.class_rates import class_counts
+from auditkit.bias.outputs.distributions import distribution_gap
+from auditkit.bias.outputs.multilabel import label_counts, label_gap
+from auditkit.bias.outputs.number_errors import NumberErrors, error_estimates, number_errors
+from auditkit.bias.outputs.number_gaps import error_gap
 from benchmarks.coverage import PROMISED, markdown, write_between
 
 Floats = NDArray[np.float64]

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 # Run as a file, only its own folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from auditkit.bias.exposure import Exposure, exposure
-from auditkit.bias.ranking_gaps import groups_of_users, service_gap
+from auditkit.bias.rankings.exposure import Exposure, exposure
+from auditkit.bias.rankings.ranking_gaps import groups_of_users, service_gap
 from auditkit.statistics.estimate import Estimate
 from benchmarks.coverage import markdown, write_between
 

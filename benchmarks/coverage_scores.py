@@ -22,12 +22,12 @@ from scipy.stats import norm
 # Run as a file, only its own folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from auditkit.bias.abroca import abroca
 from auditkit.bias.contrast import Contrast
-from auditkit.bias.group_calibration import group_calibration
-from auditkit.bias.score_auc import auc_gap
-from auditkit.bias.score_counts import ScoreCounts, score_counts
-from auditkit.bias.thresholds import threshold_sweep
+from auditkit.bias.scores.abroca import abroca
+from auditkit.bias.scores.group_calibration import group_calibration
+from auditkit.bias.scores.score_auc import auc_gap
+from auditkit.bias.scores.score_counts import ScoreCounts, score_counts
+from auditkit.bias.scores.thresholds import threshold_sweep
 from benchmarks.coverage import PROMISED, markdown, write_between
 
 Floats = NDArray[np.float64]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 # Run as a file, only its own folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from auditkit.bias.subgroups import Subgroups, find_subgroups
+from auditkit.bias.subgroups.search import Subgroups, find_subgroups
 from benchmarks.coverage import markdown, write_between
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "methods-subgroups.md"

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from auditkit.bias.contrast import Contrast
-from auditkit.bias.score_auc import auc_gap
-from auditkit.bias.score_counts import score_counts
+from auditkit.bias.scores.score_auc import auc_gap
+from auditkit.bias.scores.score_counts import score_counts
 
 ROWS, GROUPS, REPLICATES, FEW, ROUNDS = 100_000, 10, 1000, 4, 5
 ASKED = 25  # times faster

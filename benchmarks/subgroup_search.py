@@ -23,8 +23,8 @@ import pandas as pd
 # Run as a file, only its own folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from auditkit.bias.slices import conditions
-from auditkit.bias.subgroups import find_subgroups
+from auditkit.bias.subgroups.search import find_subgroups
+from auditkit.bias.subgroups.slices import conditions
 
 ROWS, LEAST = 16_281, 82
 LEVELS = (9, 16, 7, 15, 6, 5, 2, 42)  # of Adult's columns

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.pair_templates import own_pairs
-from auditkit.bias.word_lists import TESTS
+from auditkit.bias.words.pair_templates import own_pairs
+from auditkit.bias.words.word_lists import TESTS
 from auditkit.data.schema import Column, Kind, Schema, Task
 from auditkit.models.predictor import Decisions, Language
 from auditkit.subject import Subject

@@ -8,15 +8,15 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.amplification import (
+from auditkit.bias.amplification.attribute_sets import indicators
+from auditkit.bias.amplification.measures import (
     Joint,
     amplification,
     beside_training,
     joint,
 )
-from auditkit.bias.attribute_sets import indicators
+from auditkit.bias.amplification.multi_attribute import MultiAmplification, multi_attribute
 from auditkit.bias.groups import group_counts
-from auditkit.bias.multi_attribute import MultiAmplification, multi_attribute
 from auditkit.checks.amplification_views import Found, section
 from auditkit.checks.base import CHECKS, at_most, finding, percent, points
 from auditkit.checks.contrasts import chance

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.amplification import Amplification
+from auditkit.bias.amplification.measures import Amplification
 from auditkit.results import Intervals, Section, Table, Unit
 
 MOVED = ("the data", "the model", "a blind model", "widened beyond noise")

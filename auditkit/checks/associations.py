@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.associations import Association, weat
-from auditkit.bias.effect_size import magnitude
-from auditkit.bias.word_lists import TESTS, WordTest
+from auditkit.bias.words.associations import Association, weat
+from auditkit.bias.words.effect_size import magnitude
+from auditkit.bias.words.word_lists import TESTS, WordTest
 from auditkit.checks.base import CHECKS, at_most, finding
 from auditkit.checks.contrasts import chance
 from auditkit.data.catalogue import weat as published

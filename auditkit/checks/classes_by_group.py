@@ -8,10 +8,10 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.class_gaps import class_clusters, class_gap, macro_gap
-from auditkit.bias.class_rates import ClassCounts, by_group, class_counts
 from auditkit.bias.clusters import Clusters
 from auditkit.bias.contrast import Contrast
+from auditkit.bias.outputs.class_gaps import class_clusters, class_gap, macro_gap
+from auditkit.bias.outputs.class_rates import ClassCounts, by_group, class_counts
 from auditkit.bias.several import SeveralGap
 from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.flipping import Answers, Asked, flip, unsteady
+from auditkit.bias.individual.flipping import Answers, Asked, flip, unsteady
 from auditkit.checks.base import CHECKS, GROUP, at_most, exactly, finding, percent, points
 from auditkit.data.schema import Medium, Task
 from auditkit.errors import NotApplicable

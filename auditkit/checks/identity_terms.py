@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.flipping import Answers, Asked, compared, joined
-from auditkit.bias.identity_terms import Swaps, sentences, swaps
-from auditkit.bias.identity_words import Dimension
+from auditkit.bias.individual.flipping import Answers, Asked, compared, joined
+from auditkit.bias.individual.identity_terms import Swaps, sentences, swaps
+from auditkit.bias.individual.identity_words import Dimension
 from auditkit.checks.base import CHECKS, at_most, finding, percent, points
 from auditkit.checks.flipping import (
     ask,

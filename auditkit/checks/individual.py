@@ -8,9 +8,15 @@ import numpy as np
 import pandas as pd
 
 from auditkit.bias.groups import group_counts
-from auditkit.bias.individual import Neighbours, consistency, consistency_null, neighbours, places
-from auditkit.bias.inequality import Between, between, inequality
-from auditkit.bias.scaling import scaled
+from auditkit.bias.individual.consistency import (
+    Neighbours,
+    consistency,
+    consistency_null,
+    neighbours,
+    places,
+)
+from auditkit.bias.individual.inequality import Between, between, inequality
+from auditkit.bias.individual.scaling import scaled
 from auditkit.checks.base import CHECKS, GROUP, at_least, at_most, finding, percent
 from auditkit.data.schema import Kind, Medium, Task
 from auditkit.errors import NotApplicable

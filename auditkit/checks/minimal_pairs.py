@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.minimal_pairs import Preference, pairs_of, preference, scored, strongest
-from auditkit.bias.pair_templates import own_pairs
+from auditkit.bias.words.minimal_pairs import Preference, pairs_of, preference, scored, strongest
+from auditkit.bias.words.pair_templates import own_pairs
 from auditkit.checks.base import CHECKS, at_most, finding, percent
 from auditkit.checks.contrasts import chance
 from auditkit.data import catalogue

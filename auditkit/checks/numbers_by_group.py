@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 
 from auditkit.bias.contrast import Contrast
-from auditkit.bias.distributions import DistributionGap, distribution_gap
-from auditkit.bias.number_errors import (
+from auditkit.bias.outputs.distributions import DistributionGap, distribution_gap
+from auditkit.bias.outputs.number_errors import (
     MEASURES,
     NumberErrors,
     error_estimates,
     number_errors,
 )
-from auditkit.bias.number_gaps import error_gap
+from auditkit.bias.outputs.number_gaps import error_gap
 from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, finding, percent, points
 from auditkit.checks.contrasts import chance, gap_finding, picture

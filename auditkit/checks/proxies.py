@@ -7,8 +7,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.proxies import Proxies, proxies, telling
-from auditkit.bias.scaling import Feature, binned, bins_of
+from auditkit.bias.individual.proxies import Proxies, proxies, telling
+from auditkit.bias.individual.scaling import Feature, binned, bins_of
 from auditkit.checks.base import CHECKS, at_most, finding, percent
 from auditkit.data.schema import Kind, Medium, Task
 from auditkit.errors import NotApplicable

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 
 from auditkit.bias.contrast import Contrast
-from auditkit.bias.exposure import Exposure
-from auditkit.bias.ranking import MEASURES
+from auditkit.bias.rankings.exposure import Exposure
+from auditkit.bias.rankings.ranking import MEASURES
 from auditkit.checks.contrasts import picture
 from auditkit.results import Intervals, Section, Table, Unit
 

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 
 from auditkit.bias.contrast import Contrast
-from auditkit.bias.exposure import Exposure, exposure
-from auditkit.bias.popularity import popularity_bands
-from auditkit.bias.ranking import MEASURES, by_user, liked_from
-from auditkit.bias.ranking_gaps import groups_of_users, service_gap
-from auditkit.bias.user_means import gain_over_random, served, within_groups
+from auditkit.bias.rankings.exposure import Exposure, exposure
+from auditkit.bias.rankings.popularity import popularity_bands
+from auditkit.bias.rankings.ranking import MEASURES, by_user, liked_from
+from auditkit.bias.rankings.ranking_gaps import groups_of_users, service_gap
+from auditkit.bias.rankings.user_means import gain_over_random, served, within_groups
 from auditkit.checks.base import CHECKS, at_least, finding, percent, points
 from auditkit.checks.contrasts import gap_finding
 from auditkit.checks.ranking_views import items_section, users_section

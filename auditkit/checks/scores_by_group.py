@@ -6,12 +6,12 @@ from typing import ClassVar
 
 import pandas as pd
 
-from auditkit.bias.abroca import Abroca, abroca
 from auditkit.bias.contrast import Contrast
-from auditkit.bias.group_calibration import GroupCalibration, group_calibration
 from auditkit.bias.groups import label
-from auditkit.bias.score_auc import auc_gap
-from auditkit.bias.score_counts import ScoreCounts
+from auditkit.bias.scores.abroca import Abroca, abroca
+from auditkit.bias.scores.group_calibration import GroupCalibration, group_calibration
+from auditkit.bias.scores.score_auc import auc_gap
+from auditkit.bias.scores.score_counts import ScoreCounts
 from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points
 from auditkit.checks.contrasts import chance, gap_finding, picture

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 import pandas as pd
 
-from auditkit.bias.subgroups import Subgroups, find_subgroups
+from auditkit.bias.subgroups.search import Subgroups, find_subgroups
 from auditkit.checks.base import CHECKS, at_most, exactly, finding, percent, points
 from auditkit.checks.contrasts import chance
 from auditkit.data.schema import Medium, Task

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 import pandas as pd
 
-from auditkit.bias.thresholds import Sweep, threshold_sweep
+from auditkit.bias.scores.thresholds import Sweep, threshold_sweep
 from auditkit.checks.base import CHECKS, finding, points, words
 from auditkit.checks.contrasts import chance
 from auditkit.checks.scores_by_group import DIGITS, counts_of, names

@@ -7,8 +7,8 @@ from typing import ClassVar
 import pandas as pd
 
 from auditkit.bias.disparity import Disparity
-from auditkit.bias.score_counts import ScoreCounts
-from auditkit.bias.what_if import CONSTRAINTS, WhatIf, frontiers, what_if
+from auditkit.bias.scores.score_counts import ScoreCounts
+from auditkit.bias.scores.what_if import CONSTRAINTS, WhatIf, frontiers, what_if
 from auditkit.checks.base import CHECKS, finding, percent, points, words
 from auditkit.data.schema import Task
 from auditkit.errors import DataError

@@ -36,8 +36,8 @@ PATTERN = "*?["  # DuckDB takes a path that holds one for many paths
 class ParquetRows:
     """Rows in one or several Parquet files, which stay there.
 
-    relation is DuckDB's, for `auditkit.bias.counting`; columns maps each name to DuckDB's type,
-    those of Hive partitions (`country=DE/`) as text. rows is how many there are.
+    relation is DuckDB's, for `auditkit.bias.engines.counting`; columns maps each name to DuckDB's
+    type, those of Hive partitions (`country=DE/`) as text. rows is how many there are.
     """
 
     where: str

@@ -67,8 +67,8 @@ CROWS_PAIRS = CATALOGUE.register("crows-pairs")(
             "Written by crowd workers in the United States in 2020: stereotypes of one country.",
             "The sentences are offensive.",
         ),
-        notes="For `auditkit.bias.minimal_pairs`; both sentences of a pair stand on one side of a "
-        "split.",
+        notes="For `auditkit.bias.words.minimal_pairs`; both sentences of a pair stand on one side "
+        "of a split.",
         clean=clean,
         apart="pair",
     )

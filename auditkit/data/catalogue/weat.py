@@ -100,7 +100,7 @@ WEAT = CATALOGUE.register("weat")(
             "are, not how much harm follows (Ethayarajh et al. 2019, Understanding Undesirable "
             "Word Embedding Associations).",
         ),
-        notes="For tests of embeddings (`auditkit.bias.associations`), not for training.",
+        notes="For tests of embeddings (`auditkit.bias.words.associations`), not for training.",
         clean=clean,
     )
 )

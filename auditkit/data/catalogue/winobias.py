@@ -82,8 +82,8 @@ WINOBIAS = CATALOGUE.register("winobias")(
             "States.",
             "Some sentences are odd in either form.",
         ),
-        notes="For `auditkit.bias.minimal_pairs`; both sentences of a pair stand on one side of a "
-        "split.",
+        notes="For `auditkit.bias.words.minimal_pairs`; both sentences of a pair stand on one side "
+        "of a split.",
         clean=clean,
         apart="pair",
     )

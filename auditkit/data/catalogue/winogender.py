@@ -81,8 +81,8 @@ WINOGENDER = CATALOGUE.register("winogender")(
             "How many women have an occupation is of the United States in 2015 and 2016.",
             "The third form of each sentence, with they, is not kept: it has no expected side.",
         ),
-        notes="For `auditkit.bias.minimal_pairs`; both sentences of a pair stand on one side of a "
-        "split.",
+        notes="For `auditkit.bias.words.minimal_pairs`; both sentences of a pair stand on one side "
+        "of a split.",
         clean=clean,
         apart="pair",
     )

@@ -100,7 +100,7 @@ WORD2VEC = CATALOGUE.register("word2vec")(
             "Vectors hold the associations of the texts, of women and men among others (Bolukbasi "
             "et al. 2016).",
         ),
-        notes="For tests of embeddings (`auditkit.bias.associations`), not for training. All "
+        notes="For tests of embeddings (`auditkit.bias.words.associations`), not for training. All "
         "vectors are scaled to length 1.",
         clean=clean,
     )

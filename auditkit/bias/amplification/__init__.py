@@ -1,0 +1,28 @@
+"""Does a model tie outcomes to groups more tightly than its data do? From counts alone."""
+
+from auditkit.bias.amplification.measures import (
+    Amplification,
+    Joint,
+    amplification,
+    attribute_to_task,
+    beside_training,
+    joint,
+    mals,
+    task_to_attribute,
+)
+from auditkit.bias.amplification.multi_attribute import MultiAmplification, multi_attribute
+from auditkit.bias.amplification.seeds import over_seeds
+
+__all__ = [
+    "Amplification",
+    "Joint",
+    "MultiAmplification",
+    "amplification",
+    "attribute_to_task",
+    "beside_training",
+    "joint",
+    "mals",
+    "multi_attribute",
+    "over_seeds",
+    "task_to_attribute",
+]

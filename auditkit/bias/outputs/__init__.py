@@ -1,0 +1,1 @@
+"""Several classes, several labels and numbers, by group."""

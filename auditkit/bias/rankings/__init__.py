@@ -1,0 +1,1 @@
+"""Rankings: how well users are served, and which items are seen."""

@@ -1,0 +1,1 @@
+"""Scores by group: order, calibration, every threshold, and thresholds of their own."""

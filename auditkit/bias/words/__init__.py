@@ -1,0 +1,1 @@
+"""What embeddings and language models tie to words for groups of people."""
