@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import file_digest, sha256
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from auditkit.data.memberships import MOST_VALUES, QUARTILES, quartile_bands, readable_bands
+from auditkit.data.reading import require_names
 from auditkit.errors import DataError, UsageError, suggestion
 
 SUFFIXES = (".parquet", ".pq")
@@ -63,7 +65,8 @@ class ParquetRows:
 
     def is_number(self, name: str) -> bool:
         """Whether a column holds numbers; true and false are none."""
-        return self.columns[name].removeprefix("U").startswith(NUMBERS)
+        kind = self.columns[name]
+        return kind.removeprefix("U").startswith(NUMBERS) and not kind.endswith("]")  # a list
 
     def require(self, name: str) -> None:
         """Raise DataError, with the names there are, unless there is a column of that name."""
@@ -130,19 +133,22 @@ def parquet_rows(path: str | Path) -> ParquetRows:
     """The rows of a Parquet file, or of all that lie in a folder, without reading them.
 
     Files and folders whose names begin with a dot or an underscore are passed over, as Spark
-    does. Raises DataError for no file, no rows and columns that differ between files; UsageError
-    where DuckDB is not installed.
+    does. A column that is whole numbers in one file and fractions in another holds fractions.
+    Raises DataError for no file, no rows, columns that differ between files, links that lead out
+    of the folder and partitions named as a column is; UsageError where DuckDB is not installed.
     """
     where, files = str(path), _files(Path(path))
     rows = sum(map(_rows_in, files))
     _require_same_columns(files, where)
+    partitioned = _partitioned(files, Path(path).absolute(), where)
     if not rows:
         raise DataError(f"{where} has columns and no rows: add rows")
     duckdb, connection = _connection(files)
     try:
         relation = connection.sql(
-            f"SELECT * FROM read_parquet([{_listed(files)}], hive_types_autocast = false, "
-            f"hive_partitioning = {str(Path(path).is_dir()).lower()})"  # "01" is a name
+            # By name, or the first file's types would round the others' numbers; "01" is a name.
+            f"SELECT * FROM read_parquet([{_listed(files)}], union_by_name = true, "
+            f"hive_types_autocast = false, hive_partitioning = {str(partitioned).lower()})"
         )
     except duckdb.Error as error:
         raise DataError(f"{where} cannot be read as Parquet: {_said(error)}") from error
@@ -189,9 +195,10 @@ def _files(path: Path) -> tuple[Path, ...]:
     path = path.absolute()
     files: tuple[Path, ...] = (path,)
     if path.is_dir():
-        found = (one for end in SUFFIXES for one in path.rglob(f"*{end}") if one.is_file())
-        shown = (one for one in found if not _hidden(one.relative_to(path)))
-        files = tuple(sorted(shown, key=Path.as_posix))
+        shown = [one for one in path.rglob("*") if not _hidden(one.relative_to(path))]
+        _require_inside(shown, path)
+        found = (one for one in shown if one.suffix.lower() in SUFFIXES and one.is_file())
+        files = tuple(sorted(found, key=Path.as_posix))
     if not files:
         raise DataError(
             f"folder {path} holds no file in {' or '.join(SUFFIXES)}: give one that does"
@@ -199,6 +206,42 @@ def _files(path: Path) -> tuple[Path, ...]:
     if strange := next((one for one in files if set(PATTERN) & set(str(one))), None):
         raise DataError(f"the path {str(strange)!r} holds one of {PATTERN}: rename it")
     return files
+
+
+def _require_inside(found: Sequence[Path], folder: Path) -> None:
+    """Raise DataError for a link to another folder, and for one that leads out of this.
+
+    Rows behind the first would be left out unsaid, those behind the second were never named.
+    """
+    inside = folder.resolve()
+    for one in found:
+        if one.is_symlink() and (one.is_dir() or not one.resolve().is_relative_to(inside)):
+            raise DataError(
+                f"{one} is a link to {one.resolve()}: put what it leads to in its place"
+            )
+
+
+def _partitioned(files: Sequence[Path], path: Path, where: str) -> bool:
+    """Whether folders below path name partitions (`country=DE/`).
+
+    Raises DataError for one that is named as a column, or another partition, is: DuckDB would
+    show it in that one's place. To DuckDB the folders above path name partitions too.
+    """
+    inner = {part for one in files for part in one.relative_to(path).parts[:-1] if "=" in part}
+    if not inner:
+        return False
+    columns = {name.casefold() for name in parquet.read_schema(files[0]).names}
+    for one in files:
+        seen = set(columns)
+        for part in one.parts[:-1]:
+            name = part.partition("=")[0]
+            if "=" in part and name.casefold() in seen:
+                raise DataError(
+                    f"the folder {part!r} of {where} names a partition as a column or another "
+                    "partition is named: rename one of them"
+                )
+            seen |= {name.casefold()} if "=" in part else set()
+    return True
 
 
 def _hidden(path: Path) -> bool:
@@ -216,6 +259,7 @@ def _rows_in(path: Path) -> int:
 def _require_same_columns(files: Sequence[Path], where: str) -> None:
     """Raise DataError unless all files have the same columns, each named by itself."""
     first = parquet.read_schema(files[0]).names
+    require_names(first, where)
     folded = [name.casefold() for name in first]
     if twice := next((name for name in first if folded.count(name.casefold()) > 1), None):
         raise DataError(
@@ -239,8 +283,9 @@ def _sample(files: Sequence[Path], name: str) -> np.ndarray:
     each, parts = math.ceil(SAMPLE / len(chosen)), []
     for path, group in chosen:
         batches = parquet.ParquetFile(path).iter_batches(each, row_groups=[group], columns=[name])
-        values = next(iter(batches)).column(0).cast(pa.float64()).to_numpy(zero_copy_only=False)
-        parts.append(values[np.isfinite(values)])
+        for batch in islice(batches, 1):  # a row group may be empty
+            values = batch.column(0).cast(pa.float64()).to_numpy(zero_copy_only=False)
+            parts.append(values[np.isfinite(values)])
     return np.concatenate(parts)
 
 

@@ -6,6 +6,7 @@ Parsing, typing and missing values are explicit here, for the defaults of reader
 import csv
 import io
 from collections import Counter
+from collections.abc import Sequence
 from glob import escape
 from hashlib import sha256
 from pathlib import Path
@@ -124,7 +125,7 @@ def _header(text: str, where: str) -> list[str]:
         names = next((row for row in rows if row), [])
     except csv.Error as error:
         raise DataError(f"{where} cannot be read as CSV: {error}; check its quotes") from error
-    _require_names([name.strip() for name in names], where)
+    require_names([name.strip() for name in names], where)
     if len(names) == 1 and (mark := next((one for one in ";\t|" if one in names[0]), "")):
         raise DataError(f"{where} separates its columns with {mark!r}: save it with commas")
     if text.count('"') % 2:
@@ -204,7 +205,7 @@ def _parse_parquet(content: bytes, where: str) -> Any:
         reason = " ".join(str(error).split())[:120]
         raise DataError(f"{where} cannot be read as Parquet ({reason}): write it again") from error
     kept = [name for name in table.column_names if not name.startswith(INDEX_COLUMN)]
-    _require_names(kept, where)
+    require_names(kept, where)
     if not table.num_rows:
         raise DataError(f"{where} has columns and no rows: add rows")
     columns = [_plain(table.column(name), name, where) for name in kept]
@@ -228,7 +229,8 @@ def _plain(column: Any, name: str, where: str) -> Any:
 # --- both ---
 
 
-def _require_names(names: list[str], where: str) -> None:
+def require_names(names: Sequence[str], where: str) -> None:
+    """Raise DataError for a column without a name, with an endless one, or with another's."""
     for number, name in enumerate(names, start=1):
         if not name:
             raise DataError(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
@@ -170,3 +171,65 @@ def test_without_duckdb_one_line_says_how_to_get_it(folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "duckdb", None)
     with pytest.raises(UsageError, match="not installed: pip install duckdb"):
         parquet_rows(folder)
+
+
+def test_numbers_of_several_files_keep_their_fractions(tmp_path):
+    pd.DataFrame({"score": [0, 1]}).to_parquet(tmp_path / "a.parquet")
+    pd.DataFrame({"score": [0.4, 0.7]}).to_parquet(tmp_path / "b.parquet")
+    found = parquet_rows(tmp_path).relation.fetchall()
+    assert sorted(value for (value,) in found) == [0, 0.4, 0.7, 1]
+
+
+@pytest.mark.parametrize("place", ["age=9", "AGE=9", "country=DE/Country=FR", "country=DE/age=9"])
+def test_a_partition_never_takes_the_place_of_a_column(tmp_path, place):
+    (tmp_path / place).mkdir(parents=True)
+    rows().to_parquet(tmp_path / place / "part-0.parquet")
+    with pytest.raises(DataError, match="names a partition as a column or another"):
+        parquet_rows(tmp_path)
+
+
+def test_folders_above_the_named_one_are_no_partitions_of_it(tmp_path):
+    place = tmp_path / "age=9" / "country=DE"
+    (place / "label").mkdir(parents=True)
+    rows().to_parquet(place / "label" / "part-0.parquet", index=False)
+    found = parquet_rows(place)
+    assert list(found.columns) == ["label", "age"]
+    assert sorted(found.relation.fetchall()) == sorted(rows().itertuples(index=False, name=None))
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+    rows().to_parquet(tmp_path / "secret.parquet")
+    (tmp_path / "given").mkdir()
+    (tmp_path / "given" / "a.parquet").symlink_to(tmp_path / "secret.parquet")
+    with pytest.raises(DataError, match=r"a\.parquet is a link to .*secret\.parquet"):
+        parquet_rows(tmp_path / "given")
+    rows().to_parquet(tmp_path / "given" / "b.PARQUET")
+    (tmp_path / "given" / "a.parquet").unlink()
+    (tmp_path / "given" / "a.parquet").symlink_to(tmp_path / "given" / "b.PARQUET")
+    assert parquet_rows(tmp_path / "given").rows == 400
+    (tmp_path / "given" / "more").symlink_to(tmp_path / "given")
+    with pytest.raises(DataError, match=r"more is a link to"):
+        parquet_rows(tmp_path / "given")
+
+
+def test_lists_of_numbers_are_no_numbers(tmp_path):
+    pd.DataFrame({"marks": [[1, 2], [3]]}).to_parquet(tmp_path / "a.parquet")
+    found = parquet_rows(tmp_path / "a.parquet")
+    assert found.columns == {"marks": "BIGINT[]"}
+    assert found.bands("marks") == ()
+
+
+def test_an_empty_part_of_a_file_has_no_numbers_to_band(tmp_path, monkeypatch):
+    table = pa.Table.from_pandas(rows())
+    with parquet.ParquetWriter(tmp_path / "a.parquet", table.schema) as file:
+        file.write_table(table[:0])
+        file.write_table(table)
+    monkeypatch.setattr(engines, "MOST_DISTINCT", 3)
+    assert parquet_rows(tmp_path / "a.parquet").bands("age") == quartile_bands(rows()["age"])
+
+
+def test_an_endless_column_name_is_refused_in_one_line(tmp_path):
+    pd.DataFrame({"x" * 10_000: [1]}).to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"a column name of 10,000 characters") as said:
+        parquet_rows(tmp_path / "a.parquet")
+    assert len(str(said.value)) < 300

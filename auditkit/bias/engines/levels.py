@@ -17,9 +17,14 @@ Ints = NDArray[np.int64]
 
 
 def plain(value: Any) -> Any:
-    """A value without its engine's type: None where it is missing, whole numbers as int."""
+    """A value without its engine's type: None where it is missing, whole numbers as int.
+
+    Raises DataError for a value that holds others, whose type narwhals has no name for.
+    """
     if isinstance(value, np.generic):
         value = value.item()
+    if isinstance(value, list | dict | tuple):
+        raise DataError(f"a column holds {str(value)[:40]!r}: give numbers, text or booleans")
     if isinstance(value, bool | str | int):
         return value
     if pd.isna(value):

@@ -177,6 +177,9 @@ def test_what_is_no_table_or_has_no_rows_is_refused():
     nested = pa.table({"y": [1], "p": [0], "g": [["a", "b"]]})
     with pytest.raises(DataError, match=r"column 'g' holds List.*give numbers, text or booleans"):
         group_counts_of(nested, label="y", prediction="p", sensitive="g")
+    pairs = pa.table({"y": [1], "p": [0], "g": pa.array([[(1, 2)]], pa.map_(pa.int8(), pa.int8()))})
+    with pytest.raises(DataError, match=r"holds '\[\(1, 2\)\]': give numbers, text or booleans"):
+        group_counts_of(table_in("duckdb", pairs), label="y", prediction="p", sensitive="g")
 
 
 def test_more_combinations_than_may_come_back_are_refused(monkeypatch):
