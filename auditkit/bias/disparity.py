@@ -29,7 +29,7 @@ from auditkit.bias.pairs import (
     why_undefined,
 )
 from auditkit.errors import UsageError, suggestion
-from auditkit.statistics.estimate import Estimate, undefined
+from auditkit.statistics.estimate import Estimate, fewest_rows, undefined
 from auditkit.statistics.intervals import z_of
 
 __all__ = [
@@ -53,7 +53,6 @@ DISPARITIES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
-MOST_ROWS = 10**9
 METHOD = "score intervals of all pairs at once (max-T)"
 
 
@@ -191,15 +190,7 @@ def rows_needed(counts: pd.DataFrame, disparity: Disparity, limit: float) -> int
         pairs = [compare(contest, comparison, disparity.critical) for contest in scaled]
         return _worst(pairs, comparison).excludes(limit)
 
-    short, enough = 0, total
-    while not settled(enough):
-        short, enough = enough, 2 * enough
-        if short >= MOST_ROWS:
-            return None
-    while enough - short > 1:
-        middle = (short + enough) // 2
-        short, enough = (short, middle) if settled(middle) else (middle, enough)
-    return enough if enough <= MOST_ROWS else None
+    return fewest_rows(settled, total)
 
 
 def _of_clusters(

@@ -18,12 +18,11 @@ from auditkit.bias.contrast import WIDEST, exceedance
 from auditkit.bias.groups import label
 from auditkit.bias.null import UNDEFINED, Null
 from auditkit.bias.pairs import Contest, Pairs, compare, extreme, frame_of
-from auditkit.statistics.estimate import Estimate, undefined
+from auditkit.statistics.estimate import Estimate, fewest_rows, undefined
 
 Floats = NDArray[np.float64]
 
 METHOD = "score intervals of all pairs and classes at once (max-T)"
-MOST_ROWS = 10**9
 COLUMNS = ("class", "value", "low", "high", "lowest", "its rate", "highest", "and its")
 
 
@@ -90,15 +89,7 @@ class SeveralGap:
             _, low, high = _largest([compare(one, "difference", self.critical) for one in scaled])
             return low > limit if value > limit else high < limit
 
-        short, enough = 0, rows
-        while not settled(enough):
-            short, enough = enough, 2 * enough
-            if short >= MOST_ROWS:
-                return None
-        while enough - short > 1:
-            middle = (short + enough) // 2
-            short, enough = (short, middle) if settled(middle) else (middle, enough)
-        return enough if enough <= MOST_ROWS else None
+        return fewest_rows(settled, rows)
 
 
 def contests_of(

@@ -1,12 +1,15 @@
 """A number with what is needed to believe it."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import ndtr
 
 from auditkit.statistics.intervals import difference_of, z_of
+
+MOST_ROWS = 10**9  # beyond which no number of rows is told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,22 @@ def chance_beyond(estimate: Estimate, limit: float) -> float:
     if reach == 0:
         return 0.0
     return float(2 * ndtr(-z_of(estimate.confidence) * abs(estimate.value - limit) / reach))
+
+
+def fewest_rows(settled: Callable[[int], bool], rows: int) -> int | None:
+    """The fewest rows from `rows` on at which a question is settled, by doubling and halving.
+
+    None where a thousand million would not do. settled must stay true once it is.
+    """
+    short, enough = 0, rows
+    while not settled(enough):
+        short, enough = enough, 2 * enough
+        if short >= MOST_ROWS:
+            return None
+    while enough - short > 1:
+        middle = (short + enough) // 2
+        short, enough = (short, middle) if settled(middle) else (middle, enough)
+    return enough if enough <= MOST_ROWS else None
 
 
 def independent_difference(first: Estimate, second: Estimate) -> Estimate:

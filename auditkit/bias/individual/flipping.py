@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from auditkit.bias.groups import MISSING, label
+from auditkit.bias.groups import label
+from auditkit.bias.membership import MISSING
 from auditkit.errors import DataError
 from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.intervals import rate_interval

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auditkit.bias.groups import MISSING
+from auditkit.bias.membership import MISSING
 from auditkit.data.memberships import band_names
 from auditkit.data.values import canonical, coded, in_order, is_number, numbers
 from auditkit.errors import DataError, UsageError
