@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from unicodedata import category
 
 import typer
 
@@ -35,6 +36,7 @@ CommandLineError: Any = next(
 )
 PASSED, FAILED, WRONG_USE, UNDECIDED, BUG, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
+STEERING = ("Cc", "Cf", "Cs", "Zl", "Zp")  # Unicode's: controls, marks of direction, line breaks
 UNJUDGED = "; give a classifier of the same data with --judge to be told how good the images are"
 
 Text = str | None
@@ -91,6 +93,10 @@ def report(
         list[str] | None,
         typer.Option(help="Compare groups within strata of these columns.", metavar="COL ..."),
     ] = None,
+    bands: Annotated[
+        list[str] | None,
+        typer.Option(help="Edges that cut a numeric column into groups.", metavar="COL=N,N ..."),
+    ] = None,
     cluster: Annotated[
         Text, typer.Option(help="Column of the person or document a row is of.", metavar="COL")
     ] = None,
@@ -105,7 +111,7 @@ def report(
     ] = False,
 ) -> int:
     """Audit a model and write report.html and report.json."""
-    from auditkit.config import AuditConfig, read_config
+    from auditkit.config import AuditConfig, bands_of, read_config
 
     if model and factory:
         raise UsageError(f"both a checkpoint ({model}) and --model {factory}: give one of them")
@@ -121,6 +127,7 @@ def report(
         score=score,
         sensitive=tuple(sensitive or ()),
         controls=tuple(control or ()),
+        bands=bands_of(bands or ()),
         cluster=cluster,
         features=tuple(features or ()),
         judge=None if judge is None else str(judge),
@@ -397,7 +404,9 @@ def _print(text: str) -> None:
 
 
 def _note(text: str) -> None:
-    print(text, file=sys.stderr)  # noqa: T201 - the one module that prints
+    """One line: names from data neither break it nor steer the terminal."""
+    safe = (repr(one)[1:-1] if category(one) in STEERING else one for one in text)
+    print("".join(safe), file=sys.stderr)  # noqa: T201 - the one module that prints
 
 
 if __name__ == "__main__":

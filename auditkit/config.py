@@ -1,8 +1,10 @@
 """The choices of one audit: from audit.toml, from the command line, checked once."""
 
+import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from itertools import pairwise
 from pathlib import Path
 from types import MappingProxyType, NoneType, UnionType
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
@@ -10,7 +12,7 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 from auditkit.errors import ConfigError, suggestion
 from auditkit.ranges import SHARE, ranged, require_ranges
 
-TABLES = ("checks", "runtime")
+TABLES = ("checks", "runtime", "bands")
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
 
 
@@ -19,6 +21,7 @@ class AuditConfig:
     """What to audit, on which rows and with which limits.
 
     model is a checkpoint folder or `package.module:factory`; data a file or a catalogue name.
+    bands gives the inner edges that cut a numeric sensitive column or control into groups;
     groups are also compared within the strata of controls; rows of one cluster (a person, a
     document) belong together.
     checks maps a check's name to its limits; a check with `skip = "reason"` is not run.
@@ -38,6 +41,7 @@ class AuditConfig:
     score: str | None = None
     sensitive: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
+    bands: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
     cluster: str | None = None
     features: tuple[str, ...] = ()
     threshold: float = ranged(0.5, *SHARE)
@@ -53,7 +57,11 @@ class AuditConfig:
 
     def overridden(self, **given: Any) -> Self:
         """The same, with every option that was given on the command line in place of the file's."""
-        said = {name: value for name, value in given.items() if value is not None and value != ()}
+        said = {
+            name: value
+            for name, value in given.items()
+            if value is not None and value != () and value != {}
+        }
         return replace(self, **said)
 
 
@@ -79,7 +87,33 @@ def read_config(path: Path | str) -> AuditConfig:
     known = [one.name for one in fields(AuditConfig) if one.name not in (*TABLES, *at_runtime)]
     values = _known(keys, [*known, *TABLES], AuditConfig, str(path))
     values |= _known(runtime, at_runtime, AuditConfig, f"[runtime] in {path}")
-    return AuditConfig(**values, checks=checks)
+    bands = _edges(_table(raw, "bands", path), f"[bands] in {path}")
+    return AuditConfig(**values, bands=bands, checks=checks)
+
+
+def bands_of(given: Sequence[str]) -> Mapping[str, tuple[float, ...]]:
+    """The inner edges that `age=25,45` declares, by column. Raises ConfigError for others."""
+    found: dict[str, Any] = {}
+    for one in given:
+        name, _, listed = one.rpartition("=")
+        if not name:
+            raise ConfigError(f"--bands {one!r} is not of the form column=edge,edge: age=25,45")
+        try:
+            found[name] = [float(edge) for edge in listed.split(",")]
+        except ValueError:
+            raise ConfigError(f"--bands {one!r} has an edge that is no number") from None
+    return _edges(found, "--bands")
+
+
+def _edges(raw: Mapping[str, Any], where: str) -> Mapping[str, tuple[float, ...]]:
+    """Inner edges by column, each list rising. Raises ConfigError for anything else."""
+    for name, edges in raw.items():
+        numbers = isinstance(edges, list) and all(type(one) in (int, float) for one in edges)
+        if not numbers or not edges or not all(math.isfinite(one) for one in edges):
+            raise ConfigError(f"{name!r} in {where} is {edges!r}; give a list of edges: [25, 45]")
+        if any(low >= high for low, high in pairwise(edges)):
+            raise ConfigError(f"{name!r} in {where} is {edges!r}; give edges that rise: [25, 45]")
+    return MappingProxyType({name: tuple(map(float, edges)) for name, edges in raw.items()})
 
 
 def built(check: type[Any], name: str, limits: Mapping[str, Any]) -> Any:

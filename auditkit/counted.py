@@ -172,7 +172,13 @@ def counted_subject(config: AuditConfig, target: str, runtime: Runtime) -> Count
     source = parquet_rows(path)
     for name in (target, *answers, *groups, *config.features):
         source.require(name)
-    bands = {name: edges for name in groups if (edges := source.bands(name))}
+    if text := next(
+        (one for one in config.bands if one in groups and not source.is_number(one)), ""
+    ):
+        raise DataError(f"column {text!r} of {path} is cut into bands but holds text: give numbers")
+    bands = {
+        name: edges for name in groups if (edges := config.bands.get(name) or source.bands(name))
+    }
     source.require_few(target, "target")
     for name in (*((prediction,) if prediction else ()), *groups):
         if name not in bands:

@@ -1,16 +1,17 @@
 """From a configuration to the subject of an audit: which model, on which rows."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from auditkit.config import AuditConfig
 from auditkit.data import catalogue
 from auditkit.data.engines import lies_elsewhere
 from auditkit.data.inference import infer_schema, sensitive_columns
-from auditkit.data.schema import Schema, Task, require_column
+from auditkit.data.schema import Column, Kind, Schema, Task, require_column
 from auditkit.data.tables import Table, read_table, split
-from auditkit.errors import UsageError
+from auditkit.errors import UsageError, suggestion
 from auditkit.models.card import Card, DataSource
 from auditkit.models.predictions import PredictionsModel
 from auditkit.runtime import Runtime
@@ -26,7 +27,7 @@ def load_subject(config: AuditConfig) -> Subject:
     Raises UsageError where it names too little or too much, DataError or ModelError where what
     it names cannot be read.
     """
-    return _beside(_named(config), config)
+    return _banded(_beside(_named(config), config), config)
 
 
 def _named(config: AuditConfig) -> Subject:
@@ -303,6 +304,36 @@ def _beside(subject: Subject, config: AuditConfig) -> Subject:
         table = replace(table, apart=config.cluster)
     controls = _resensitised(table, names).sensitive if names else ()
     return replace(subject, table=table, controls=controls)
+
+
+def _banded(subject: Subject, config: AuditConfig) -> Subject:
+    """The subject with numeric sensitive columns and controls cut where the user says."""
+    schema, bands = subject.table.schema, config.bands
+    require_grouped(bands, [one.name for one in (*schema.sensitive, *subject.controls)])
+    if not bands:
+        return subject
+    cut = schema.with_sensitive([_cut(one, bands) for one in schema.sensitive])
+    return replace(
+        subject,
+        table=replace(subject.table, schema=cut),
+        train=None if subject.train is None else replace(subject.train, schema=cut),
+        controls=tuple(_cut(one, bands) for one in subject.controls),
+    )
+
+
+def require_grouped(bands: Mapping[str, Any], groups: Sequence[str]) -> None:
+    """Raise UsageError for bands of a column that makes no groups."""
+    for name in bands:
+        if name not in groups:
+            raise UsageError(
+                f"bands are given for {name!r}, which is neither a sensitive column nor a control; "
+                f"{suggestion(name, groups)}"
+            )
+
+
+def _cut(column: Column, bands: Mapping[str, tuple[float, ...]]) -> Column:
+    edges = bands.get(column.name)
+    return replace(column, kind=Kind.NUMERIC, levels=(), bands=edges) if edges else column
 
 
 def _refuse_other(config: AuditConfig, schema: Schema, whose: str) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
 from auditkit.checks.fairness import DemographicParity
-from auditkit.config import AuditConfig, built, read_config
+from auditkit.config import AuditConfig, bands_of, built, read_config
 from auditkit.errors import ConfigError, UsageError
 from auditkit.models.fnn import FNNOptions
 
@@ -58,6 +58,12 @@ def test_seed_zero_on_the_command_line_overrides_the_file():
         ("threshold = nan", "between 0 and 1"),
         ("[runtime]\nbatch-size = 1\nbatch_size = 2", "set twice"),
         ('model = "a\\u0000b"', "NUL"),
+        ("bands = 3", r"write \[bands\]"),
+        ('[bands]\nage = "25"', "give a list of edges"),
+        ("[bands]\nage = []", "give a list of edges"),
+        ("[bands]\nage = [true]", "give a list of edges"),
+        ("[bands]\nage = [25, nan]", "give a list of edges"),
+        ("[bands]\nage = [45, 25]", "edges that rise"),
     ],
 )
 def test_what_it_does_not_know_is_refused(tmp_path, text, said):
@@ -101,3 +107,16 @@ def test_a_choice_is_one_of_its_words():
     assert built(FNNOptions, "--set", {"numeric": "periodic"}).numeric == "periodic"
     with pytest.raises(ConfigError, match="did you mean 'piecewise'"):
         built(FNNOptions, "--set", {"numeric": "piecewize"})
+
+
+def test_bands_are_declared_in_the_file_or_on_the_command_line(tmp_path):
+    assert read(tmp_path, "[bands]\nage = [25, 45.5]").bands == {"age": (25.0, 45.5)}
+    assert bands_of(["age=25,45", "a=b=3"]) == {"age": (25.0, 45.0), "a=b": (3.0,)}
+    kept = AuditConfig(bands={"age": (1.0,)})
+    assert kept.overridden(bands=bands_of([])).bands == {"age": (1.0,)}
+
+
+@pytest.mark.parametrize("given", ["age", "=3", "age=", "age=young", "age=3,3", "age=nan"])
+def test_bands_that_cut_nothing_are_refused(given):
+    with pytest.raises(UsageError, match="--bands"):
+        bands_of([given])

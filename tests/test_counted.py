@@ -92,6 +92,17 @@ def test_controls_are_counted_in_the_same_pass(tmp_path, monkeypatch):
     assert counted.table.schema == read.table.schema
 
 
+def test_declared_edges_cut_rows_that_are_read_and_rows_that_are_counted(tmp_path, monkeypatch):
+    given = {"bands": {"age": (30.0, 60.0), "region": (6.0,)}, "controls": ("region",)}
+    read, counted = subjects(tmp_path, monkeypatch, sensitive=("age",), **given)
+    assert list(read.counts["age"].index) == ["under 30", "30 to 59", "60 and over", "(missing)"]
+    assert_frame_equal(counted.counts["age"], read.counts["age"])
+    crossed = read.counts_of(["region", "age"])
+    assert set(crossed.index.get_level_values("region")) == {"under 6", "6 and over"}
+    assert_frame_equal(counted.counts_of(["region", "age"]), crossed)
+    assert counted.table.schema == read.table.schema
+
+
 @pytest.mark.parametrize("threshold", [0.5, 0.37])
 def test_scores_are_counted_in_bins_that_part_at_the_threshold(tmp_path, monkeypatch, threshold):
     asked = {"prediction": None, "threshold": threshold}
@@ -177,6 +188,8 @@ def test_a_folder_is_audited_by_the_command(tmp_path, monkeypatch, capsys):
         ({"positive": "maybe"}, {}, "is never 'maybe'"),
         ({"sensitive": ("hired",)}, {}, "cannot be both target and sensitive"),
         ({"controls": ("score",)}, {}, "'score' is the target or an answer"),
+        ({"bands": {"agee": (3.0,)}}, {}, "neither a sensitive column .*did you mean 'age'"),
+        ({"bands": {"gender": (3.0,)}}, {}, "'gender' .*is cut into bands but holds text"),
         ({"cluster": "region"}, {}, "--cluster region needs the rows themselves"),
         ({}, {"score": np.nan}, "'score' has no number between 0 and 1 in 1 of 3,000 rows"),
         ({}, {"score": np.inf}, "'score' has no number between 0 and 1 in 1 of 3,000 rows"),
