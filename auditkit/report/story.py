@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from auditkit.report.numerals import roughly
 from auditkit.results import GRAVITY, AuditReport, CheckResult, Finding, Status, Topic, worst
 
-MOST_POINTS = 4  # sentences an answer shows before it points to the table of findings
+MOST_POINTS = 6  # sentences an answer shows before it points to the table of findings
 ORDER = (*GRAVITY, Status.MEASURED, Status.NOT_APPLICABLE, Status.SKIPPED)
 
 HEADLINES: Mapping[Status, str] = {
@@ -158,7 +158,7 @@ def _answer(question: Question, report: AuditReport, anchors: Mapping[int, str])
         status = Status.MEASURED
     broken = _broken_points(results, anchors)
     grave = [one for one in findings if one.status in (Status.FAILED, Status.INSUFFICIENT)]
-    shown = (grave or findings)[: MOST_POINTS - len(broken[:2])]
+    shown = _from_each_check(grave or findings, results)[: MOST_POINTS - len(broken[:2])]
     return Answer(
         question=question,
         status=status or Status.NOT_APPLICABLE,
@@ -167,6 +167,21 @@ def _answer(question: Question, report: AuditReport, anchors: Mapping[int, str])
         rest=_rest(findings, shown),
         reasons=() if status else _why_not(question, results, report.not_tested),
     )
+
+
+def _from_each_check(findings: Sequence[Finding], results: Sequence[CheckResult]) -> list[Finding]:
+    """The gravest first, and of those as grave one of each check before the second of any.
+
+    Ten findings of one check would else hide what the others found.
+    """
+    check = {id(one): i for i, result in enumerate(results) for one in result.findings}
+    seen: Counter[tuple[Status, int]] = Counter()
+    turns = []
+    for one in findings:
+        seen[one.status, check[id(one)]] += 1
+        turns.append((ORDER.index(one.status), seen[one.status, check[id(one)]]))
+    order = sorted(range(len(findings)), key=lambda i: turns[i])
+    return [findings[i] for i in order]
 
 
 def _short(question: Question, status: Status | None) -> str:
@@ -213,12 +228,20 @@ def _more_rows(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Step, .
     open_ = [one for one in report.findings if one.status is Status.INSUFFICIENT]
     if not open_:
         return ()
-    needs = [one.rows_needed for one in open_ if one.rows_needed]
     text = f"Audit on more rows: {_several(len(open_), 'finding')} cannot be settled yet."
-    if needs:
-        text += f" About {roughly(min(needs))} rows would settle the first of them"
-        text += f", {roughly(max(needs))} the last that rows can." if len(needs) > 1 else "."
+    text += _enough([one.rows_needed for one in open_ if one.rows_needed], len(open_))
     return (Step(text=text, status=Status.INSUFFICIENT, because=_points(open_, anchors)),)
+
+
+def _enough(needs: Sequence[int], asked: int) -> str:
+    """The rows that settle the first finding, and half of all: the last may lie at its limit."""
+    if not needs:
+        return ""
+    rising, half = sorted(needs), (asked + 1) // 2
+    first = f" About {roughly(rising[0])} rows would settle the first of them"
+    if half < 2 or half > len(rising):
+        return f"{first}."
+    return f"{first}, {roughly(rising[half - 1])} half of them."
 
 
 def _points(findings: Iterable[Finding], anchors: Mapping[int, str]) -> tuple[Point, ...]:

@@ -68,10 +68,19 @@ def test_findings_of_one_topic_answer_no_other_question():
 
 def test_an_answer_shows_the_gravest_findings_and_counts_the_rest():
     found = answer(
-        report_of(*[Status.PASSED] * 3, *[Status.INSUFFICIENT] * 3, *[Status.FAILED] * 3)
+        report_of(*[Status.PASSED] * 3, *[Status.INSUFFICIENT] * 3, *[Status.FAILED] * 5)
     )
-    assert [one.status for one in found.points] == [Status.FAILED] * 3 + [Status.INSUFFICIENT]
+    assert [one.status for one in found.points] == [Status.FAILED] * 5 + [Status.INSUFFICIENT]
     assert found.rest == "Beside these: 2 insufficient evidence, 3 passed."
+
+
+def test_many_findings_of_one_check_do_not_hide_what_another_found():
+    report = report_of(Status.FAILED, Status.FAILED, Status.INSUFFICIENT)
+    first, second, third = report.results
+    many = tuple(replace(first.findings[0], message=f"m0.{i}") for i in range(9))
+    report = replace(report, results=(replace(first, findings=many), second, third))
+    said = [one.text for one in answer(report).points]
+    assert said == ["m0.0", "m1", "m0.1", "m0.2", "m0.3", "m0.4"]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +117,29 @@ def test_undecided_findings_say_how_many_rows_would_settle_them():
     report = report_of(Status.INSUFFICIENT)
     (step,) = story.next_steps(report, anchors(report))
     assert step.text == "Audit on more rows: 1 finding cannot be settled yet."
+
+
+def test_rows_for_half_of_the_findings_are_told_and_not_those_for_the_nearest_to_its_limit():
+    report = report_of(*[Status.INSUFFICIENT] * 4)
+    needs = (209_267_203, 19_000, None, 41_312)
+    results = tuple(
+        replace(one, findings=(replace(one.findings[0], rows_needed=rows),))
+        for one, rows in zip(report.results, needs, strict=True)
+    )
+    (step,) = story.next_steps(replace(report, results=results), anchors(report) | {
+        id(found): "x" for one in results for found in one.findings
+    })  # fmt: skip
+    assert step.text.endswith(
+        "About 19,000 rows would settle the first of them, 41,000 half of them."
+    )
+    unknown = tuple(
+        replace(one, findings=(replace(one.findings[0], rows_needed=rows),))
+        for one, rows in zip(report.results, (19_000, None, None, None), strict=True)
+    )
+    (step,) = story.next_steps(replace(report, results=unknown), anchors(report) | {
+        id(found): "x" for one in unknown for found in one.findings
+    })  # fmt: skip
+    assert step.text.endswith("About 19,000 rows would settle the first of them.")
 
 
 def test_every_anchor_is_given_once():
