@@ -174,27 +174,43 @@
   const rows = all("table.findings tbody tr");
   const outcomes = [...new Set(rows.map((row) => row.dataset.status))];
   const capital = (text) => text[0].toUpperCase() + text.slice(1);
+  // More than a reader takes in: what was only measured stands back until it is asked for.
+  const MANY = 40;
+  const LIMITED = "with a limit";
+  const belongs = (row, wanted) =>
+    !wanted || (wanted === LIMITED ? "limit" in row.dataset : row.dataset.status === wanted);
+  let shown = "";
   const show = (wanted) => {
-    for (const row of rows) row.hidden = Boolean(wanted) && row.dataset.status !== wanted;
+    shown = wanted;
+    for (const row of rows) row.hidden = !belongs(row, wanted);
     for (const one of all("button", filter)) one.setAttribute("aria-pressed", String(one.value === wanted));
   };
   if (filter && outcomes.length > 1) {
-    for (const value of ["", ...outcomes]) {
-      const number = value ? rows.filter((row) => row.dataset.status === value).length : rows.length;
+    const limited = rows.filter((row) => belongs(row, LIMITED)).length;
+    const split = rows.length > MANY && limited > 0 && limited < rows.length;
+    for (const value of ["", ...(split ? [LIMITED] : []), ...outcomes]) {
+      const number = rows.filter((row) => belongs(row, value)).length;
       const button = document.createElement("button");
       Object.assign(button, { type: "button", value, textContent: `${capital(value || "all")} ${number}` });
       button.addEventListener("click", () => show(value));
       filter.append(button);
     }
     filter.hidden = false;
-    show("");
+    show(split ? LIMITED : "");
     // A link to a finding that is filtered away shows all of them again.
-    addEventListener("hashchange", () => {
+    const reveal = () => {
       const target = document.getElementById(location.hash.slice(1));
       if (!target?.hidden) return;
       show("");
       target.scrollIntoView();
+    };
+    addEventListener("hashchange", reveal);
+    reveal();
+    // Paper has no buttons: what the page left out by itself is printed.
+    addEventListener("beforeprint", () => {
+      if (shown === LIMITED) for (const row of rows) row.hidden = false;
     });
+    addEventListener("afterprint", () => show(shown));
   }
 
   /* ---- contents: where the reader is ---- */

@@ -33,6 +33,7 @@ TOPICS: Mapping[Topic, str] = {
     Topic.TRAINING: "Training and cost",
 }
 IDLE = (Status.SKIPPED, Status.NOT_APPLICABLE, Status.BROKEN)  # checks that gave no answer
+HALF, WORDS, NUMBERS = 433, 120, 62  # pixels: half the page, and what a column takes of it
 EXACT = ("seed", "year", "version", "port", "hash", "sha")  # numbers that are names
 
 
@@ -74,7 +75,7 @@ class Picture:
     def wide(self) -> bool:
         """Whether it needs the whole width: a table of many columns or a figure of many names."""
         if isinstance(self.view, Table):
-            return len(self.grid.columns) > 8
+            return sum(NUMBERS if one else WORDS for one in self.grid.numeric) > HALF
         return isinstance(self.view, Bars | Intervals) and len(self.grid.rows) > 8
 
 

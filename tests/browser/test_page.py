@@ -2,7 +2,9 @@
 
 import csv
 import io
+import math
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from auditkit.report.json import dumps, loads
+from auditkit.results import Status
 from tests.report.samples import empty, sample
 
 LOCAL = ("file:", "data:", "blob:", "about:")
@@ -117,6 +120,23 @@ def test_findings_can_be_shown_by_outcome_and_a_link_brings_a_hidden_one_back(ch
     assert chromium.run(shown) == 3
     chromium.run("location.hash = '#finding-1'; await new Promise((go) => setTimeout(go, 200))")
     assert chromium.run(shown) == 14
+
+
+def test_of_many_findings_those_with_a_limit_are_shown_first_and_all_on_paper(chromium):
+    whole = sample()
+    said = [replace(one, status=Status.MEASURED, limit=math.nan) for one in whole.findings * 4]
+    more = replace(whole.results[0], rule="AK999", status=Status.MEASURED, findings=tuple(said))
+    chromium.open(replace(whole, results=(*whole.results, more)))
+    shown = "return document.querySelectorAll('.findings tbody tr:not([hidden])').length"
+    limited = sum(not math.isnan(one.limit) for one in whole.findings)
+    assert 0 < limited < 14
+    assert chromium.run(shown) == limited
+    pressed = "return document.querySelector('.filter [aria-pressed=true]').textContent"
+    assert chromium.run(pressed) == f"With a limit {limited}"
+    assert chromium.run(f"dispatchEvent(new Event('beforeprint')); {shown}") == 70
+    assert chromium.run(f"dispatchEvent(new Event('afterprint')); {shown}") == limited
+    chromium.run("location.hash = '#finding-70'; await new Promise((go) => setTimeout(go, 200))")
+    assert chromium.run(shown) == 70
 
 
 def test_the_contents_mark_where_the_reader_is(chromium):

@@ -61,6 +61,7 @@ def test_a_check_that_gave_no_answer_is_named_once_among_what_was_not_tested():
 
 def test_a_table_of_many_columns_takes_the_whole_width():
     frames = [pd.DataFrame(np.zeros((2, columns))) for columns in (3, 12)]
+    frames.append(pd.DataFrame({"group": ["a"], **dict.fromkeys("wxyz", 0.5), "p": ["below .001"]}))
     views = tuple(Table(title="t", frame=frame) for frame in frames)
     result = CheckResult(
         rule="AK1", name="a", title="A", topic=Topic.DATA, status=Status.MEASURED,
@@ -68,7 +69,7 @@ def test_a_table_of_many_columns_takes_the_whole_width():
     )  # fmt: skip
     (chapter,) = page(replace(empty(), results=(result,)))["chapters"]
     ((_, pictures),) = chapter.checks[0].sections
-    assert [one.wide for one in pictures] == [False, True]
+    assert [one.wide for one in pictures] == [False, True, True]
 
 
 def test_an_undefined_finding_shows_a_dash():
