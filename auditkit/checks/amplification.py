@@ -116,7 +116,7 @@ class BiasAmplification:
         )
 
     def _together(self, subject: Subject) -> Finding:
-        names = " × ".join(subject.sensitive)
+        names = ", ".join(subject.sensitive)
         people, true, said, weights = _crossed(subject)
         found = multi_attribute(
             indicators(people),
@@ -217,9 +217,9 @@ def _shares(found: Found, subject: Subject) -> str:
 def _of_combinations(found: MultiAmplification, names: str, least: int) -> str:
     sets = found.changes.index.get_level_values(0).nunique() if len(found.changes) else 0
     return (
-        f"Over all {sets} combinations of {names} with at least {least} rows, the share that the "
-        f"model gives an outcome is {points(found.mean.value)} off that of the data, upwards or "
-        f"downwards; chance alone would give {points(found.floor)}."
+        f"Over all {sets} groups of at least {least} rows by one or more of {names}, the share "
+        f"that the model gives an outcome is {points(found.mean.value)} off that of the data, "
+        f"upwards or downwards; chance alone would give {points(found.floor)}."
     )
 
 

@@ -40,8 +40,8 @@ class GroupSizes:
             thin = sum(size < self.few for size in sizes)
             yield finding(
                 f"By {column}, {names[smallest]} is the smallest group, with {fewest:,} of "
-                f"{subject.rows:,} rows; {thin or 'no'} group{'' if thin == 1 else 's'} "
-                f"{'has' if thin == 1 else 'have'} fewer than {self.few}.",
+                f"{subject.rows:,} rows; {thin or 'no'} group{'s have' if thin > 1 else ' has'} "
+                f"fewer than {self.few}.",
                 exactly(fewest, n=subject.rows),
                 metric="rows of the smallest group",
                 unit=Unit.COUNT,

@@ -225,8 +225,8 @@ class FourFifthsRule:
             rule = four_fifths(kept)
             share = percent(float(rule.ratio)) if rule.ratio is not None else "undefined"
             yield finding(
-                f"By {column}, {rule.lowest} is selected {share} as often as {rule.highest}: taken "
-                f"by itself the rule is {'kept' if rule.passed else 'broken'} (Fisher's exact p "
+                f"By {column}, {rule.lowest} is selected {share} as often as {rule.highest}, "
+                f"{'at least' if rule.passed else 'less than'} four fifths (Fisher's exact p "
                 f"{_p(rule.p_value)}).",
                 ratio.estimate,
                 metric="selection rate ratio",

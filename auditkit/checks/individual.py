@@ -178,8 +178,8 @@ class IndividualInequality:
             else "always giving the commonest answer would favour nobody"
         )
         return finding(
-            f"Decisions are worth unequally much to people by an index of {index.value:.4f} (0 "
-            f"where all are served alike); {beside}.",
+            "Decisions are worth more to some people than to others: an index of "
+            f"{index.value:.4f} (0 where all are served alike); {beside}.",
             index,
             metric=f"generalised entropy index ({self.alpha:g})",
             unit=Unit.NUMBER,

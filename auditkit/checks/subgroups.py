@@ -164,7 +164,7 @@ def _worse(
     low = apart(estimate.low).removesuffix(" points")
     message += (
         f" ({apart(estimate.value)} more, interval {low} to {apart(estimate.high)}; found on one "
-        f"half of the rows, confirmed on the other, Holm p {chance(line['holm'])})."
+        f"half of the rows, confirmed on the other: p {chance(line['holm'])} after correction)."
     )
     return finding(
         message,

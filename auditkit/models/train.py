@@ -220,7 +220,8 @@ def hardware(device: str) -> str:
     """What computes, in words: the GPU's name, or the CPU's with its threads."""
     if device.startswith("cuda"):
         return torch.cuda.get_device_name(device)
-    return f"{torch.get_num_threads()} threads on {_processor()}"
+    threads = torch.get_num_threads()
+    return f"{threads} thread{'' if threads == 1 else 's'} on {_processor()}"
 
 
 def _processor() -> str:

@@ -61,7 +61,7 @@ def test_several_columns_are_looked_at_together():
     frame = counted(**WIDENED).assign(half=np.arange(2000) % 2)
     findings, section = told(BiasAmplification(), subject(frame, sensitive=("group", "half")))
     assert len(findings) == 5
-    assert "8 combinations of group × half" in findings[-1].message
+    assert "8 groups of at least 10 rows by one or more of group, half" in findings[-1].message
     assert findings[-1].where["a blind model"].endswith("points")
     assert len(section.views[1].frame) == 4
 

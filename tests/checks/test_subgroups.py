@@ -28,7 +28,10 @@ def test_a_slice_is_one_sentence_with_its_rows_and_how_it_was_found():
     assert not others
     assert one.status is Status.FAILED
     assert one.message.startswith(f"Of the {one.n} rows with age under 28 and trade = a, ")
-    assert "found on one half of the rows, confirmed on the other, Holm p below .001" in one.message
+    assert (
+        "found on one half of the rows, confirmed on the other: p below .001 after correction"
+        in one.message
+    )
     assert one.where["slice"] == "age under 28 and trade = a"
     assert one.unit is Unit.POINTS
     assert one.interval[0] > one.limit == 0.1

@@ -82,7 +82,14 @@ def test_a_training_that_fails_stops_the_tracker(monkeypatch):
 
 
 def test_what_computes_is_said_in_words():
-    assert " threads on " in hardware("cpu")
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        assert hardware("cpu").startswith("2 threads on ")
+        torch.set_num_threads(1)
+        assert hardware("cpu").startswith("1 thread on ")
+    finally:
+        torch.set_num_threads(before)
 
 
 @pytest.mark.parametrize("last", [True, False])
