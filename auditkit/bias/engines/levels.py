@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auditkit.data.values import canonical
+from auditkit.data.values import EXACT, canonical
 from auditkit.errors import DataError, suggestion
 
 BITS = ({"0", "1"}, {"false", "true"})  # what a label or decision may be without being told
@@ -19,6 +19,7 @@ Ints = NDArray[np.int64]
 def plain(value: Any) -> Any:
     """A value without its engine's type: None where it is missing, whole numbers as int.
 
+    A float too large to hold every whole number stays one: its digits would say nothing.
     Raises DataError for a value that holds others, whose type narwhals has no name for.
     """
     if isinstance(value, np.generic):
@@ -31,7 +32,7 @@ def plain(value: Any) -> Any:
         return None
     if isinstance(value, float | Decimal):
         number = float(value)
-        return int(number) if number.is_integer() else number
+        return int(number) if number.is_integer() and abs(number) < EXACT else number
     return str(value)  # a date, say
 
 

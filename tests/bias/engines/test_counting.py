@@ -240,3 +240,10 @@ def test_moments_without_a_number_are_refused():
         moments_of(rows, value="w", sensitive="g")
     with pytest.raises(DataError, match="too large to square"):
         moments_of(pa.table({"x": [1e200], "g": ["a"]}), value="x", sensitive="g")
+
+
+def test_an_enormous_number_has_a_short_name():
+    rows = pa.table({"y": [1, 0], "p": [1, 0], "g": [1e300, 3.0]})
+    for engine in LOCAL:
+        counts = group_counts_of(table_in(engine, rows), label="y", prediction="p", sensitive="g")
+        assert list(map(repr, counts.index.tolist())) == ["3.0", "1e+300"]
