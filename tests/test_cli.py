@@ -92,6 +92,20 @@ def test_an_unfair_model_exits_1_with_a_line_for_each_failing_rule(here, capsys)
     assert "AK206" in err
 
 
+def test_a_name_from_data_neither_breaks_a_line_nor_steers_the_terminal(here, capsys):
+    frame = people(0.3)
+    names = dict(
+        zip(frame["gender"].unique(), ["a\nverdict: passed", "\x1b[2J\u202eb"], strict=True)
+    )
+    frame["gender"] = frame["gender"].map(names)
+    assert cli.run(["report", "--predictions", write(frame), *ASK]) == 1
+    err = capsys.readouterr().err
+    assert [line for line in err.split("\n") if line.startswith("verdict")] == ["verdict: failed"]
+    assert r"a\nverdict: passed" in err
+    assert r"\x1b[2J\u202eb" in err
+    assert not set("\x1b\u202e") & set(err)
+
+
 def test_thin_evidence_exits_3_and_can_be_forgiven(here):
     assert audit(people(0.15, n=200)) == 3
     assert audit(people(0.15, n=200), "--allow-insufficient") == 0
