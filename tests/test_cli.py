@@ -219,7 +219,6 @@ def test_a_configuration_file_says_it_all(here):
         )
         + '[checks.four-fifths]\nskip = "not in our jurisdiction"\n'
         + '[checks.predictive-parity]\nskip = "x"\n[checks.simpler-model]\nskip = "x"\n'
-        + '[checks.subgroups]\nskip = "x"\n'
     )
     assert cli.run(["report", "--config", "audit.toml"]) == 0
     assert Path("elsewhere/report.html").is_file()

@@ -202,7 +202,9 @@ CASES = {
     "class-performance": Cases(
         lambda: animals(right=0.2), lambda: animals(right=0.9), lambda: subject(gap_of(0.0))
     ),
-    "subgroups": Cases(lambda: sliced(worse=0.4), lambda: sliced(worse=0.0), nobody),
+    "subgroups": Cases(
+        lambda: sliced(worse=0.4), lambda: sliced(worse=0.0), nobody, {"max_difference": 0.1}
+    ),
     "number-performance": Cases(
         lambda: prices(noise=3.0, blind=True), prices, lambda: subject(gap_of(0.0))
     ),

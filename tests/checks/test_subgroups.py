@@ -18,7 +18,7 @@ from tests.subjects import generator, quadrants, subject
 
 
 def findings(made: Subject, **limits) -> list[Finding]:
-    found = list(UnnamedSubgroups(**limits).run(made))
+    found = list(UnnamedSubgroups(**{"max_difference": 0.1, **limits}).run(made))
     assert isinstance(found[-1], Section)
     return [one for one in found if isinstance(one, Finding)]
 
@@ -42,6 +42,10 @@ def test_a_slice_within_the_limit_passes_and_without_one_is_measured():
     made = sliced(worse=0.4)
     assert findings(made, max_difference=0.6)[0].status is Status.PASSED
     assert findings(made, max_difference=None)[0].status is Status.MEASURED
+
+
+def test_without_a_limit_of_yours_no_slice_fails_an_audit():
+    assert UnnamedSubgroups().max_difference is None
 
 
 def test_where_nothing_is_confirmed_it_says_what_would_have_been():
