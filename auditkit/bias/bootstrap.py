@@ -12,8 +12,17 @@ from scipy.special import ndtr
 
 from auditkit.bias.groups import cells, share
 from auditkit.bias.pairs import Comparison, Contest
+from auditkit.errors import UsageError
+from auditkit.statistics.intervals import z_of
 
 Floats = NDArray[np.float64]
+
+
+def require_draws(draws: int, confidence: float) -> None:
+    """Raise UsageError for fewer than one draw, and for a confidence outside (0, 1)."""
+    if draws < 1:
+        raise UsageError(f"draws is {draws}; give at least 1, better 1000")
+    z_of(confidence)  # which refuses what is no share
 
 
 def draw(counts: pd.DataFrame, draws: int, rng: np.random.Generator) -> NDArray[np.int64]:

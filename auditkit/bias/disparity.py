@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from auditkit.bias.adverse_impact import FourFifths, four_fifths
-from auditkit.bias.bootstrap import draw, furthest, holding, largest_deviation
+from auditkit.bias.bootstrap import draw, furthest, holding, largest_deviation, require_draws
 from auditkit.bias.clusters import Clusters, cluster_null, clustered, drawn_clusters
 from auditkit.bias.contrast import WIDEST, exceedance
 from auditkit.bias.groups import RATES, cells
@@ -30,7 +30,6 @@ from auditkit.bias.pairs import (
 )
 from auditkit.errors import UsageError, suggestion
 from auditkit.statistics.estimate import Estimate, fewest_rows, undefined
-from auditkit.statistics.intervals import z_of
 
 __all__ = [
     "DISPARITIES",
@@ -254,9 +253,7 @@ def _check(name: str, comparison: str, confidence: float, draws: int) -> None:
         raise UsageError(f"no disparity {name!r}; {suggestion(name, DISPARITIES)}")
     if comparison not in ("difference", "ratio"):
         raise UsageError(f"comparison is {comparison!r}; it is 'difference' or 'ratio'")
-    if draws < 1:
-        raise UsageError(f"draws is {draws}; give at least 1, better 1000")
-    z_of(confidence)  # which refuses what is no share
+    require_draws(draws, confidence)
 
 
 def _nothing(

@@ -10,9 +10,10 @@ import pandas as pd
 
 from auditkit.bias.clusters import Clusters, clustered_estimates
 from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, four_fifths, rows_needed
-from auditkit.bias.groups import CELLS, RATES, label, rates
+from auditkit.bias.groups import CELLS, RATES, label, rates, share
 from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_least, at_most, finding, percent, points, words
+from auditkit.checks.contrasts import chance
 from auditkit.data.schema import Task
 from auditkit.ranges import SHARE, ranged
 from auditkit.results import Finding, Intervals, Section, Topic, Unit
@@ -223,11 +224,11 @@ class FourFifthsRule:
                 clusters=subject.clusters[column],
             )
             rule = four_fifths(kept)
-            share = percent(float(rule.ratio)) if rule.ratio is not None else "undefined"
+            said = percent(float(rule.ratio)) if rule.ratio is not None else "undefined"
             yield finding(
-                f"By {column}, {rule.lowest} is selected {share} as often as {rule.highest}, "
+                f"By {column}, {rule.lowest} is selected {said} as often as {rule.highest}, "
                 f"{'at least' if rule.passed else 'less than'} four fifths (Fisher's exact p "
-                f"{_p(rule.p_value)}).",
+                f"{chance(rule.p_value)}).",
                 ratio.estimate,
                 metric="selection rate ratio",
                 status=at_least(ratio.estimate, self.min_ratio),
@@ -247,7 +248,7 @@ def _picture(
     shown = may_be_shown(counts, least)
     frame = clustered_estimates(counts, rate, together)[shown]
     hits, n = RATES[rate].parts(counts)
-    overall = float(hits.sum() / n.sum()) if n.sum() else float("nan")
+    overall = float(share(hits.sum(), n.sum()))
     frame = frame.reset_index(drop=True)
     frame.insert(0, GROUP, [label(group) for group in counts.index[shown]])
     return Intervals(
@@ -291,7 +292,7 @@ def _where(gap: Disparity, column: str) -> dict[str, str]:
             "lowest": gap.lowest,
             "highest": gap.highest,
             "chance alone, 1 in 20": written(gap.null.upper),
-            "permutation p": _p(gap.null.p_value),
+            "permutation p": chance(gap.null.p_value),
         }
         first, second, low = gap.surest()
         other = {first, second} != {gap.lowest, gap.highest}
@@ -303,7 +304,3 @@ def _where(gap: Disparity, column: str) -> dict[str, str]:
     if gap.left_out:
         where["not compared"] = "; ".join(f"{name}: {why}" for name, why in gap.left_out.items())
     return where
-
-
-def _p(value: float) -> str:
-    return "below .001" if value < 0.001 else f"{value:.3f}".removeprefix("0")

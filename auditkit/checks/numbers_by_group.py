@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
 from auditkit.bias.contrast import Contrast
@@ -13,6 +12,7 @@ from auditkit.bias.outputs.number_errors import (
     MEASURES,
     NumberErrors,
     error_estimates,
+    means_by_group,
     number_errors,
 )
 from auditkit.bias.outputs.number_gaps import error_gap
@@ -71,7 +71,7 @@ class NumberEquality:
     def _finding(
         self, gap: Contrast, errors: NumberErrors, column: str, measure: str, target: str
     ) -> Finding:
-        everybody = float(np.abs(errors.errors).mean())
+        everybody = errors.mean_absolute
         limit = None
         if measure == "mean_absolute_error" and self.max_difference is not None:
             limit = self.max_difference * everybody
@@ -183,7 +183,8 @@ def _number(value: float) -> str:
 def _views(
     errors: NumberErrors, gaps: dict[str, Contrast], column: str, min_group_size: int
 ) -> Iterator[View]:
-    rows = np.bincount(errors.codes)
+    means = means_by_group(errors)
+    rows = means["rows"].to_numpy()
     sizes = pd.DataFrame({"tp": rows, "fp": 0, "fn": 0, "tn": 0}, index=errors.index)
     shown = may_be_shown(sizes, min_group_size)
     hidden = not_shown(sizes, shown, min_group_size)
@@ -197,8 +198,8 @@ def _views(
         frame[f"different {errors.unit}"] = [len(one) for _, one in errors.sums(errors.errors)]
     for measure, name in MEASURES.items():
         frame[name] = error_estimates(errors, measure)["value"].to_numpy()
-    frame["mean said"] = np.bincount(errors.codes, weights=errors.said) / rows
-    frame["mean true"] = np.bincount(errors.codes, weights=errors.truth) / rows
+    for name in ("mean said", "mean true"):
+        frame[name] = means[name].to_numpy()
     if shown.any():
         kept = frame[shown].reset_index(drop=True)
         yield Table(title=f"Errors by {column}", frame=kept, text=hidden)

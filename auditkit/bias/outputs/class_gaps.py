@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import random_table
 
-from auditkit.bias.bootstrap import furthest
+from auditkit.bias.bootstrap import furthest, require_draws
 from auditkit.bias.clusters import (
     Clusters,
     cluster_null,
@@ -36,8 +36,7 @@ from auditkit.bias.outputs.class_rates import (
 )
 from auditkit.bias.pairs import Contest
 from auditkit.bias.several import METHOD, SeveralGap, contests_of, several_gap
-from auditkit.errors import UsageError
-from auditkit.statistics.intervals import Bounds, z_of
+from auditkit.statistics.intervals import Bounds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -63,8 +62,7 @@ def class_gap(
     confidence outside (0, 1) and fewer than one draw.
     """
     hits, n = parts_of(counts, rate)
-    _require_draws(draws)
-    z_of(confidence)  # which refuses what is no share
+    require_draws(draws, confidence)
     key, nobody = CLASS_RATES[rate]
     contests, left_out, omitted = contests_of(
         counts.one_vs_rest(), key, nobody=nobody, min_group_size=min_group_size
@@ -154,7 +152,7 @@ def macro_gap(
     min_group_size rows, are left out by name. With clusters, of `class_clusters`, all
     is as much wider as whole clusters make the standard error. Raises UsageError as `class_gap`.
     """
-    _require_draws(draws)
+    require_draws(draws, confidence)
     present = shared_classes(counts, min_group_size)
     hits, rows = counts.hits, counts.rows
     kept, left_out = _comparable(counts, present, min_group_size)
@@ -297,8 +295,3 @@ def _null_of_shares(
     p_value = (1 + int((gaps >= observed - TIE).sum())) / (draws + 1)
     upper = float(np.quantile(gaps, 0.95))
     return Null(mean=float(gaps.mean()), upper=upper, p_value=p_value, draws=draws)
-
-
-def _require_draws(draws: int) -> None:
-    if draws < 1:
-        raise UsageError(f"draws is {draws}; give at least 1, better 1000")

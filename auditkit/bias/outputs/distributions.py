@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import random_table
 
+from auditkit.bias.bootstrap import require_draws
 from auditkit.bias.null import TIE, UNDEFINED, Null
 from auditkit.bias.outputs.number_errors import NumberErrors
 from auditkit.bias.outputs.number_gaps import dealt, left_out_for
 from auditkit.errors import UsageError, suggestion
 from auditkit.statistics.estimate import Estimate, undefined
-from auditkit.statistics.intervals import z_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -78,9 +78,7 @@ def distribution_gap(
     for an unknown name, a confidence outside (0, 1) and fewer than one draw.
     """
     values = _chosen(errors, of, distance)
-    if draws < 1:
-        raise UsageError(f"draws is {draws}; give at least 1, better 300")
-    z_of(confidence)  # which refuses what is no share
+    require_draws(draws, confidence)
     kept, left_out = _kept(errors, min_group_size)
     if len(kept) < 2:
         few = f"{len(kept)} group{'s' * (len(kept) != 1)} to compare; a gap needs two"

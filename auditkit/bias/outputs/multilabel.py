@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auditkit.bias.bootstrap import draw, max_t
+from auditkit.bias.bootstrap import draw, max_t, require_draws
 from auditkit.bias.groups import CELLS, RATES, label, rate_of, share
 from auditkit.bias.membership import membership
 from auditkit.bias.null import Null, permutation_null
 from auditkit.bias.pairs import Contest
 from auditkit.bias.several import SeveralGap, contests_of, several_gap
-from auditkit.errors import DataError, UsageError
-from auditkit.statistics.intervals import rate_interval, z_of
+from auditkit.errors import DataError
+from auditkit.statistics.intervals import rate_interval
 
 Ints = NDArray[np.int64]
 
@@ -148,9 +148,7 @@ def label_gap(
 
     Royen 2014, "A simple proof of the Gaussian correlation conjecture".
     """
-    if draws < 1:
-        raise UsageError(f"draws is {draws}; give at least 1, better 1000")
-    z_of(confidence)  # which refuses what is no share
+    require_draws(draws, confidence)
     tables = {name: counts.of(name) for name in counts.labels}
     nobody = rate_of(rate).nobody
     contests, left_out, omitted = contests_of(

@@ -63,6 +63,11 @@ class NumberErrors:
         return self.said - self.truth
 
     @property
+    def mean_absolute(self) -> float:
+        """The mean absolute error of all rows: what a group's is a share of."""
+        return float(np.abs(self.errors).mean())
+
+    @property
     def deviation(self) -> float:
         """Standard deviation of the true numbers of all rows: what an error is measured by."""
         return float(self.truth.std())
@@ -150,6 +155,14 @@ def error_estimates(
         },
         index=errors.index,
     )
+
+
+def means_by_group(errors: NumberErrors) -> pd.DataFrame:
+    """rows, and the mean of what is said and of what is true, by group."""
+    rows = np.bincount(errors.codes)
+    said, true = (np.bincount(errors.codes, weights=one) for one in (errors.said, errors.truth))
+    columns = {"rows": rows, "mean said": said / rows, "mean true": true / rows}
+    return pd.DataFrame(columns, index=errors.index)
 
 
 def averaged(errors: NumberErrors, measure: str) -> Floats:

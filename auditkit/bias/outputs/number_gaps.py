@@ -6,6 +6,7 @@ Where rows share a person, whole persons are drawn again and permuted.
 import numpy as np
 from numpy.typing import NDArray
 
+from auditkit.bias.bootstrap import require_draws
 from auditkit.bias.contrast import Contrast, Measured, contrast
 from auditkit.bias.outputs.number_errors import (
     MEASURES,
@@ -16,7 +17,6 @@ from auditkit.bias.outputs.number_errors import (
     limits_of,
     rooted,
 )
-from auditkit.errors import UsageError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,8 +42,7 @@ def error_gap(
     which leaves nothing to permute, it is drawn from the groups' standard errors. Raises
     UsageError for another name, a confidence outside (0, 1) and fewer than one draw.
     """
-    if draws < 1:
-        raise UsageError(f"draws is {draws}; give at least 1, better 1000")
+    require_draws(draws, confidence)
     means = group_means(errors, measure)
     least = max(min_group_size, 2)
     kept = [place for place, one in enumerate(means) if one.units >= least]

@@ -9,7 +9,12 @@ from fairlearn.metrics import MetricFrame
 from scipy.stats import t
 from sklearn.metrics import mean_absolute_error, root_mean_squared_error
 
-from auditkit.bias.outputs.number_errors import MEASURES, error_estimates, number_errors
+from auditkit.bias.outputs.number_errors import (
+    MEASURES,
+    error_estimates,
+    means_by_group,
+    number_errors,
+)
 from auditkit.errors import DataError, UsageError
 from auditkit.statistics.ratios import ratio_estimate
 from auditkit.statistics.regression import signed_error
@@ -105,6 +110,15 @@ def test_intervals_of_positive_errors_stay_above_zero():
     assert found["low"] > 0
     half = t.ppf(0.975, 2) * np.std([0.1, 0.2, 90], ddof=1) / math.sqrt(3)
     assert found["high"] == pytest.approx(30.1 * math.exp(half / 30.1))
+
+
+def test_means_by_group_and_the_error_of_all_rows_by_hand():
+    errors = number_errors([1.0, 2, 6], [2.0, 4, 3], ["a", "a", "b"])
+    assert errors.mean_absolute == 2
+    assert means_by_group(errors).to_dict("index") == {
+        "a": {"rows": 2, "mean said": 3.0, "mean true": 1.5},
+        "b": {"rows": 1, "mean said": 3.0, "mean true": 6.0},
+    }
 
 
 @pytest.mark.parametrize(
