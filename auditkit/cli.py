@@ -368,6 +368,8 @@ def _tell(done: "AuditReport") -> None:
             worst = next((one for one in result.findings if one.status is result.status), None)
             said = worst.message if worst else f"{result.title}: {result.reason}"
             _note(f"{result.status.value:<21} {result.rule} {result.name}: {said}")
+    for column in done.unanswered:
+        _note(f"{Status.INSUFFICIENT.value:<21} the groups of {column!r} could not be compared")
     _note(f"verdict: {done.verdict.value}")
 
 

@@ -190,8 +190,23 @@ class AuditReport:
 
     @property
     def verdict(self) -> Status:
-        """The worst status of any check; an audit that judged nothing has not passed."""
-        return worst(result.status for result in self.results) or Status.NOT_APPLICABLE
+        """The worst status of any check; an audit that judged nothing has not passed.
+
+        Nor has one whose groups were to be compared and could not be: only one has rows.
+        """
+        found = worst(result.status for result in self.results) or Status.NOT_APPLICABLE
+        return Status.INSUFFICIENT if found is Status.PASSED and self.unanswered else found
+
+    @property
+    def unanswered(self) -> tuple[str, ...]:
+        """Sensitive columns whose groups were to be held to limits, and could be held to none."""
+        answered: dict[str, bool] = {}
+        for result in self.results:
+            for one in result.findings if result.topic is Topic.HARM else ():
+                if "column" in one.where and not math.isnan(one.limit):
+                    column, known = one.where["column"], one.status is not Status.NOT_APPLICABLE
+                    answered[column] = answered.get(column, False) or known
+        return tuple(column for column, known in answered.items() if not known)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

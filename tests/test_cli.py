@@ -111,6 +111,16 @@ def test_thin_evidence_exits_3_and_can_be_forgiven(here):
     assert audit(people(0.15, n=200), "--allow-insufficient") == 0
 
 
+def test_people_of_one_group_alone_are_no_evidence_that_groups_are_treated_alike(here, capsys):
+    alone = people(n=300).assign(gender="a")
+    assert audit(alone) == 3
+    told = capsys.readouterr().err
+    assert "insufficient evidence the groups of 'gender' could not be compared" in told
+    assert "verdict: insufficient evidence" in told
+    bands = people(n=300).assign(gender=range(300))
+    assert audit(bands, "--bands", "gender=900") == 3
+
+
 def test_a_broken_check_exits_3_and_is_not_forgiven(here, monkeypatch):
     from auditkit.checks.groups import GroupResults
 

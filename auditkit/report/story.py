@@ -1,5 +1,6 @@
 """The report in plain words: the verdict, the answers to three questions and what to do next."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ QUESTIONS = (
         topics=(Topic.EXPLANATION,),
         failed="Not reliably",
         passed="Yes, as far as it was tested",
-        words=("expla", "attribut", "why", "faithful", "prob", "represent", "concept"),
+        words=("expla", "attribution", "why", "faithful", "probing", "represent", "concept"),
     ),
     Question(
         key="harm",
@@ -103,6 +104,8 @@ def lead(report: AuditReport) -> str:
         parts.append(f"{_several(open_, 'finding')} cannot be settled with the rows there are.")
     if broken:
         parts.append(f"{_several(broken, 'check')} broke, which never counts as passed.")
+    if lost := report.unanswered:
+        parts.append(f"The groups of {' and of '.join(lost)} could not be compared at all.")
     if not parts and judged:
         whole = "The one finding" if judged == 1 else f"All {judged} findings"
         parts.append(f"{whole} with a limit {_is(judged)} within it. This says nothing about what")
@@ -142,7 +145,7 @@ def next_steps(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Step, .
         for one in report.results
         if one.status is Status.BROKEN
     ]
-    return tuple(steps) + _more_rows(report, anchors)
+    return tuple(steps) + _more_groups(report, anchors) + _more_rows(report, anchors)
 
 
 def by_gravity(findings: Iterable[Finding]) -> list[Finding]:
@@ -158,6 +161,8 @@ def _answer(question: Question, report: AuditReport, anchors: Mapping[int, str])
         status = Status.MEASURED
     broken = _broken_points(results, anchors)
     grave = [one for one in findings if one.status in (Status.FAILED, Status.INSUFFICIENT)]
+    if Topic.HARM in question.topics and report.unanswered and status not in GRAVITY[:3]:
+        status, grave = Status.INSUFFICIENT, _not_compared(report)
     shown = _from_each_check(grave or findings, results)[: MOST_POINTS - len(broken[:2])]
     return Answer(
         question=question,
@@ -222,6 +227,29 @@ def _rest(findings: Sequence[Finding], shown: Sequence[Finding]) -> str:
     left.subtract(one.status for one in shown)
     parts = [f"{left[status]} {status.value}" for status in ORDER if left[status] > 0]
     return f"Beside these: {', '.join(parts)}." if parts and shown else ""
+
+
+def _not_compared(report: AuditReport) -> list[Finding]:
+    """What would have been judged of groups that could not be compared."""
+    return [
+        one
+        for one in report.findings
+        if not math.isnan(one.limit) and one.where.get("column") in report.unanswered
+    ]
+
+
+def _more_groups(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Step, ...]:
+    return tuple(
+        Step(
+            text=f"Audit on rows of two or more groups of {column}, each with rows enough: here "
+            "they could not be compared.",
+            status=Status.INSUFFICIENT,
+            because=_points(
+                (one for one in _not_compared(report) if one.where["column"] == column), anchors
+            ),
+        )
+        for column in report.unanswered
+    )
 
 
 def _more_rows(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Step, ...]:

@@ -142,6 +142,33 @@ def test_rows_for_half_of_the_findings_are_told_and_not_those_for_the_nearest_to
     assert step.text.endswith("About 19,000 rows would settle the first of them.")
 
 
+def test_groups_that_could_not_be_compared_are_no_pass():
+    undefined = Finding(
+        message="By gender, the gap is undefined: 1 group.", status=Status.NOT_APPLICABLE,
+        metric="gap", limit=0.1, where={"column": "gender"},
+    )  # fmt: skip
+    report = report_of(Status.PASSED, topic=Topic.PERFORMANCE)
+    lost = replace(report_of(Status.NOT_APPLICABLE).results[0], rule="AK9", findings=(undefined,))
+    report = replace(report, results=(*report.results, lost))
+    assert report.unanswered == ("gender",)
+    assert report.verdict is Status.INSUFFICIENT
+    assert "The groups of gender could not be compared at all." in story.lead(report)
+    found = answer(report)
+    assert found.short == "It cannot be said yet"
+    assert [one.text for one in found.points] == [undefined.message]
+    (step,) = story.next_steps(report, anchors(report))
+    assert step.text.startswith("Audit on rows of two or more groups of gender")
+    known = replace(undefined, status=Status.PASSED)
+    judged = replace(report, results=(*report.results, replace(lost, findings=(known,))))
+    assert judged.unanswered == ()
+    assert judged.verdict is Status.PASSED
+
+
+def test_flipping_an_attribute_does_not_explain_why_a_model_decides():
+    listed = (("Flipping the sensitive attribute", "a"), ("Attribution methods", "b"))
+    assert answer(replace(empty(), not_tested=listed), "why").reasons == (listed[1],)
+
+
 def test_every_anchor_is_given_once():
     report = sample()
     places = list(anchors(report).values())
