@@ -71,7 +71,7 @@ def finding(
     known = not (math.isnan(estimate.low) or math.isnan(estimate.high))
     judged = status in (Status.FAILED, Status.INSUFFICIENT)
     return Finding(
-        message=message if estimate.defined else f"{metric} is undefined: {estimate.reason}.",
+        message=message if estimate.defined else _undefined(metric, estimate.reason, where),
         status=status,
         level=LEVELS.get(status, Level.NOTE),
         metric=metric,
@@ -88,6 +88,13 @@ def finding(
         rows_needed=rows_needed() if status is Status.INSUFFICIENT else None,
         p_value=_p_of(estimate, limit, status) if p_value is None else p_value,
     )
+
+
+def _undefined(metric: str, reason: str, where: Mapping[str, str]) -> str:
+    """Why there is no figure: of which column, and what is wrong with its groups."""
+    name = f"By {where['column']}, the {metric}" if "column" in where else metric
+    left = where.get("not compared", "")
+    return f"{name} is undefined: {reason}{f' (not compared: {left})' if left else ''}."
 
 
 def exactly(value: float, *, n: int, method: str = "counted, not estimated") -> Estimate:

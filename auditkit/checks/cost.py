@@ -36,7 +36,7 @@ class Cost:
         training = card.training
         seconds = exactly(training.seconds, n=training.train_rows, method="wall time, one training")
         yield finding(
-            f"Training took {training.seconds:,.0f} seconds on {training.hardware}, for "
+            f"Training took {_seconds(training.seconds)} on {training.hardware}, for "
             f"{training.parameters:,} parameters and {training.train_rows:,} "
             f"{'windows of text' if card.task == 'language' else 'rows'}.",
             seconds,
@@ -200,3 +200,7 @@ def _operations(training: Training) -> Finding:
 def _powers(number: float) -> str:
     digits, power = f"{number:.1e}".split("e")
     return f"{digits} x 10^{int(power)}"
+
+
+def _seconds(value: float) -> str:
+    return f"{value:.1f} seconds" if value < 10 else f"{value:,.0f} seconds"

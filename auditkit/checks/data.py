@@ -38,8 +38,9 @@ class GroupSizes:
             smallest = int(sizes.to_numpy().argmin())
             fewest = int(sizes.iloc[smallest])
             thin = sum(size < self.few for size in sizes)
+            rank = "smallest" if len(names) > 1 else "only"
             yield finding(
-                f"By {column}, {names[smallest]} is the smallest group, with {fewest:,} of "
+                f"By {column}, {names[smallest]} is the {rank} group, with {fewest:,} of "
                 f"{subject.rows:,} rows; {thin or 'no'} group{'s have' if thin > 1 else ' has'} "
                 f"fewer than {self.few}.",
                 exactly(fewest, n=subject.rows),

@@ -162,9 +162,10 @@ class IndividualInequality:
             title="What a decision is worth to people, on average",
             text="0 where a favoured outcome that was due is refused, 1 where the decision is "
             "right, 2 where an outcome is granted that was not due. A group below 1 meets more "
-            "errors to its harm than to its favour; at 1 the two are in balance. Each "
-            "interval holds for its group alone; groups of fewer than "
-            f"{self.min_group_size} rows are not shown.",
+            "errors to its harm than to its favour; at 1 the two are in balance. Favoured is "
+            f"{subject.table.schema.target.name} = {subject.table.schema.positive}: where that is "
+            "a burden, such as being called a risk, read above for below. Each interval holds "
+            f"for its group alone; groups of fewer than {self.min_group_size} rows are not shown.",
             views=tuple(_benefits(name, part, self.min_group_size) for name, part in parts.items()),
         )
 

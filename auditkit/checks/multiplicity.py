@@ -99,7 +99,8 @@ def _undecided(found: Finding, adjusted: float, asked: int) -> Finding:
 def _summary(tested: Sequence[_Tested], taken_back: int, table: Table) -> CheckResult:
     alone = sum(one.finding.status is Status.FAILED for one in tested)
     questions = f"{len(tested)} question" + "s" * (len(tested) != 1)
-    said = f"Of {questions} about harm that were held against a limit, {alone} failed by itself"
+    were = "was" if len(tested) == 1 else "were"
+    said = f"Of {questions} about harm that {were} held against a limit, {alone} failed by itself"
     said = said.replace("by itself", "by themselves") if alone != 1 else said
     if alone:
         said += f"; after correction for asking so many, {alone - taken_back} still did"

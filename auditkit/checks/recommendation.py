@@ -97,10 +97,10 @@ class Recommendation:
         subject.require(Task.NUMBER)
         user, frame = subject.table.apart, subject.frame
         if not user or self.item not in frame:
-            lacking = "no column names the user" if not user else f"no column {self.item!r}"
+            lacking = "says who the user is" if not user else f"is named {self.item!r}"
             raise NotApplicable(
-                f"the table has {lacking}: a ranking is of the items of one user; set `item` to "
-                "the column of what is ranked"
+                f"no column of the table {lacking}: a ranking is of the items of one user; set "
+                "`item` to the column of what is ranked"
             )
         known = frame[user].notna() & frame[self.item].notna()
         if not known.any() or subject.truth.min() < 0:

@@ -102,7 +102,8 @@ class WithinStrata:
             title=f"{rate} by {column}, stratum by stratum",
             frame=_readable(found.strata.head(self.most_strata)),
             shares=("by", "at least"),
-            text=f"The {self.most_strata} largest strata; {left:,} more are not listed."
+            text=f"The {self.most_strata} largest strata; {left:,} more "
+            f"{'is' if left == 1 else 'are'} not listed."
             if left > 0
             else "",
         )
@@ -133,16 +134,16 @@ def _turned(found: Standardised, rate: str, controls: str) -> str:
     """Simpson's paradox, or what else the strata do to the widest pair they change."""
     for pairs, ending in (
         (found.reversed(), "the comparison turns round (Simpson's paradox)"),
-        (found.explained(), f"what is left may be chance, and {controls} explain the rest"),
+        (found.explained(), f"what is left may be chance, and {controls} may explain the rest"),
         (found.hidden(), "there is a gap that the whole of the rows hides"),
     ):
         if len(pairs):
             pair = pairs.iloc[int((pairs["value"] - pairs["raw"]).abs().argmax())]
             raw, side = float(pair["raw"]), "above" if pair["raw"] > 0 else "below"
             return (
-                f"As it is, the {rate} of {pair['first']} is {points(abs(raw))} {side} that of "
-                f"{pair['second']}; within strata it is {points(float(pair['value']))} above: "
-                f"{ending}."
+                f"On the same rows as they are, the {rate} of {pair['first']} is "
+                f"{points(abs(raw))} {side} that of {pair['second']}; within strata it is "
+                f"{points(float(pair['value']))} above: {ending}."
             )
     return ""
 

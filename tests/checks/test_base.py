@@ -57,6 +57,11 @@ def test_an_undefined_value_is_not_judged_and_says_why():
     assert at_most(nothing, 0.1) is Status.NOT_APPLICABLE
     found = finding("never shown", nothing, metric="gap", status=at_most(nothing, 0.1), limit=0.1)
     assert found.message == "gap is undefined: no positives in group b."
+    where = {"column": "sex", "not compared": "b: no positives"}
+    found = finding("m", undefined("1 group to compare"), metric="gap", where=where)
+    assert found.message == (
+        "By sex, the gap is undefined: 1 group to compare (not compared: b: no positives)."
+    )
     assert math.isnan(found.value)
     assert found.interval is None
 

@@ -65,9 +65,9 @@ def test_the_page_tells_of_users_and_items() -> None:
 
 
 def test_without_a_user_or_an_item_there_is_no_ranking() -> None:
-    with pytest.raises(NotApplicable, match="no column names the user"):
+    with pytest.raises(NotApplicable, match="no column of the table says who the user is"):
         told(prices())
-    with pytest.raises(NotApplicable, match="no column 'film'"):
+    with pytest.raises(NotApplicable, match="no column of the table is named 'film'"):
         told(recommender(), item="film")
     made = recommender()
     below = replace(made.table, frame=made.frame.assign(rating=-made.frame["rating"]))

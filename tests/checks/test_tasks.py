@@ -13,6 +13,7 @@ from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
 from tests.answers import animals, courses, pictures, prices, reviews, speeches, spellings
+from tests.subjects import counted, subject
 
 MADE = {
     "classes": animals,
@@ -220,3 +221,15 @@ def test_a_probability_of_one_for_the_wrong_class_has_a_finite_loss():
     made = animals(right=0.5)
     made.outputs.probabilities[:] = np.eye(3)[made.outputs.probabilities.argmax(axis=1)]
     assert math.isfinite(by_metric("class-performance", made)["log loss"].value)
+
+
+def test_the_rows_of_groups_are_said_in_good_grammar():
+    def said(**cells: tuple[int, int, int, int]) -> str:
+        sizes = CHECKS["group-sizes"]()
+        return next(iter(sizes.run(subject(counted(**cells), sensitive=("group",))))).message
+
+    assert "a is the only group, with 200 of 200 rows; no group has fewer than 100." in said(
+        a=(50, 50, 50, 50)
+    )
+    assert "; 1 group has fewer than 100." in said(a=(50, 50, 50, 50), b=(5, 5, 5, 5))
+    assert "; 2 groups have fewer than 100." in said(a=(6, 6, 6, 6), b=(5, 5, 5, 5))
