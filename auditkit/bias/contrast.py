@@ -137,7 +137,7 @@ def contrast(
             confidence=confidence,
         ),
         lowest=str(measured.labels[int(np.argmin(measured.values))]),
-        highest=str(measured.labels[int(np.argmax(measured.values))]),
+        highest=str(measured.labels[last_of_most(measured.values)]),
         null=null_of(measured.permuted, value),
         groups=groups,
         pairs=pairs,
@@ -145,6 +145,11 @@ def contrast(
         measured=measured,
         maxima=maxima,
     )
+
+
+def last_of_most(values: Floats) -> int:
+    """Place of the largest, the last of several: where all are equal not that of the smallest."""
+    return len(values) - 1 - int(np.argmax(values[::-1]))
 
 
 def null_of(permuted: Floats | None, observed: float) -> Null:

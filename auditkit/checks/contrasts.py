@@ -30,10 +30,13 @@ def gap_finding(
     message = ""
     if gap.estimate.defined:
         low, high = (written(float(gap.groups["value"][one])) for one in (gap.lowest, gap.highest))
-        message = (
-            f"By {column}, the {what} of {gap.lowest} ({low}) is {apart(gap.estimate.value)} below "
-            f"that of {gap.highest} ({high}); chance alone would give {apart(gap.null.mean)}."
+        said = (
+            f"the {what} of {gap.lowest} ({low}) is {apart(gap.estimate.value)} below that of "
+            f"{gap.highest} ({high})"
         )
+        if gap.estimate.value == 0:
+            said = f"the {what} is the same in all groups ({low})"
+        message = f"By {column}, {said}; chance alone would give {apart(gap.null.mean)}."
         found |= {
             "lowest": gap.lowest,
             "highest": gap.highest,

@@ -78,9 +78,14 @@ def _in_force(swept: dict[str, Sweep], column: str, threshold: float) -> Finding
             if not one.gaps.empty
         }
         most = sweep.widest_line()
+        said = (
+            f"the selection rate of {here.lowest} is {points(here.estimate.value)} below that of "
+            f"{here.highest}"
+        )
+        if here.estimate.value == 0:
+            said = "the selection rate is the same in all groups"
         message = (
-            f"By {column}, the selection rate of {here.lowest} is {points(here.estimate.value)} "
-            f"below that of {here.highest} at the threshold in force ({threshold:g}), where chance "
+            f"By {column}, {said} at the threshold in force ({threshold:g}), where chance "
             f"alone would give {points(here.chance)}; of all thresholds the gap is widest at "
             f"{most['threshold']:.2g}: {points(float(most['gap']))}."
         )

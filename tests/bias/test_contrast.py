@@ -87,3 +87,9 @@ def test_the_null_counts_the_gap_itself_and_leaves_out_draws_without_a_value():
 
 def test_no_evidence_is_so_strong_that_its_chance_is_zero():
     assert 0 < exceedance(30.0, np.zeros(999), (2,)) < 1e-100
+
+
+def test_where_all_are_equal_two_groups_are_named_and_not_one_twice():
+    gap = contrast(normal([0.5, 0.5, 0.5], [0.1, 0.1, 0.1]))
+    assert gap.estimate.value == 0
+    assert gap.lowest != gap.highest

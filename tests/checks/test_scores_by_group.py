@@ -168,3 +168,13 @@ def test_what_would_give_away_a_group_of_few_rows_is_not_shown():
         assert set(view.frame["group"]) < {"a", "b", "c"}
         assert len(view.frame) == 2
     assert "not shown" in section.views[1].text
+
+
+def test_scores_that_are_all_alike_are_said_to_be_the_same_in_all_groups():
+    frame = pd.DataFrame({"group": np.repeat(["a", "b"], 200), "label": ["0", "1"] * 200})
+    made = subject(frame.assign(score=0.5), prediction=None, score="score")
+    (auc,), _ = outcome("auc-equality", made)
+    assert "the AUC is the same in all groups (50.0 %)" in auc.message
+    assert auc.where["lowest"] != auc.where["highest"]
+    (swept,), _ = outcome("threshold-sweep", made)
+    assert "the selection rate is the same in all groups at the threshold" in swept.message

@@ -172,7 +172,8 @@ def _swept(
     value = rates.to_numpy()
     gaps = {"threshold": thresholds, "gap": gap, "low": low, "high": high}
     gaps |= {"chance": null.mean(axis=1)}
-    gaps |= {"lowest": names[value.argmin(axis=1)], "highest": names[value.argmax(axis=1)]}
+    last = len(names) - 1 - value[:, ::-1].argmax(axis=1)  # where all are equal another group
+    gaps |= {"lowest": names[value.argmin(axis=1)], "highest": names[last]}
     widest = _null_of(null.max(axis=0), float(gap.max()))
     return replace(sweep, gaps=pd.DataFrame(gaps), widest=widest)
 
