@@ -117,7 +117,7 @@ class Joint:
         """The same without the groups of fewer rows, which left_out then names."""
         sizes = self.counts.sum(axis=(0, 1))
         few = {
-            name: f"{int(n):,} row{'s' * bool(n != 1)}, fewer than {rows:,}"
+            name: f"fewer than {rows:,} rows"  # not how few, which would tell of people
             for name, n in zip(self.groups, sizes, strict=True)
             if n < rows
         }

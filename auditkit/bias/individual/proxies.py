@@ -73,7 +73,11 @@ def proxies(
     codes, names = _coded(groups)
     _require_rows(features, codes)
     counts, told = np.bincount(codes, minlength=len(names)), _told(codes, len(names))
-    left_out = {names[i]: f"{counts[i]} rows" for i in range(len(names)) if i not in told}
+    left_out = {
+        names[i]: f"fewer than {LEAST} rows{' outside it' * bool(counts[i] >= LEAST)}"
+        for i in range(len(names))
+        if i not in told
+    }
     if not len(told):
         return _nothing(TOO_FEW, left_out)
     if not features:

@@ -88,7 +88,7 @@ def service_gap(
         drawn=_drawn(several, pooled, draws, rng) if len(kept) > 1 else None,
         permuted=_permuted(several, draws, rng) if len(kept) > 1 else None,
         left_out={
-            name: f"{len(own):,} user{'s' * (len(own) != 1)}, fewer than {least:,}"
+            name: f"fewer than {least:,} users"  # not how few, which would tell of people
             for name, own in of_group.items()
             if name not in kept
         },

@@ -182,7 +182,7 @@ def _large_enough(
     kept = np.flatnonzero(few >= max(least, 1))
     what = "rows" if constraint == "demographic_parity" else "rows of an outcome"
     left_out = {
-        name: f"{n} {what} in a half, fewer than {least}"
+        name: f"fewer than {max(least, 1)} {what} in a half"
         for name, n in zip(chosen.groups, few.tolist(), strict=True)
         if n < max(least, 1)
     }

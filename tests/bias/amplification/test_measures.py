@@ -193,7 +193,7 @@ def test_small_groups_are_left_out_by_name() -> None:
     group = np.where(np.arange(200) == 0, "tiny", group)
     table = joint(truth, said, group).at_least(10)
     assert table.groups == ("a", "b")
-    assert table.left_out == {"tiny": "1 row, fewer than 10"}
+    assert table.left_out == {"tiny": "fewer than 10 rows"}
 
 
 def test_what_is_undefined_says_why() -> None:
