@@ -107,8 +107,11 @@ def multi_attribute(
     """
     z_of(confidence)  # which refuses what is no share
     said = attributes if predicted_attributes is None else predicted_attributes[attributes.columns]
-    true, told, groups = _groups(group, group if predicted_group is None else predicted_group)
-    lengths = {"group": len(true), "predicted_group": len(told)}
+    # G -> M is of true groups alone: one that is only predicted would count as changes of 0.
+    said_of = None if direction == "group_to_attributes" else predicted_group
+    true, told, groups = _groups(group, group if said_of is None else said_of)
+    lengths = {"group": len(true)}
+    lengths["predicted_group"] = len(true) if predicted_group is None else np.size(predicted_group)
     each = np.ones(len(true), np.int64) if weights is None else np.asarray(weights, np.int64)
     _require(attributes, said, lengths | {"weights": len(each)}, direction)
     sets = attribute_sets(attributes, most=most, min_rows=min_rows, weights=each)

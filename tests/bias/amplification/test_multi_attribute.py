@@ -206,3 +206,23 @@ def test_rows_that_were_counted_give_the_same() -> None:
     pd.testing.assert_frame_equal(by_row.changes, counted.changes)
     assert (by_row.mean.value, by_row.mean.n) == pytest.approx((counted.mean.value, 600))
     assert by_row.noise == pytest.approx(counted.noise)
+
+
+def test_a_group_that_is_only_predicted_does_not_dilute_what_happens_in_the_others() -> None:
+    table, said, group = pictures(60)
+    told = group.astype(object).copy()
+    told[:3] = "nobody has this"
+    found, same = (
+        multi_attribute(
+            table,
+            group,
+            predicted_attributes=said,
+            predicted_group=guess,
+            direction="group_to_attributes",
+            rng=np.random.default_rng(0),
+            draws=20,
+        )
+        for guess in (told, None)
+    )
+    assert found.mean.value == same.mean.value
+    assert not found.changes["data"].isna().any()
