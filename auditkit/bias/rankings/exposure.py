@@ -7,6 +7,7 @@ among the same user's candidates. Users are the unit of every interval.
 Singh & Joachims 2018, "Fairness of Exposure in Rankings".
 """
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,12 +24,14 @@ from auditkit.bias.rankings.ranking import Ranked, of_users, ranked
 from auditkit.data.values import coded
 from auditkit.errors import DataError
 from auditkit.statistics.estimate import Estimate, undefined
+from auditkit.statistics.intervals import rate_interval
 from auditkit.statistics.ratios import ratio_estimate
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SMALLEST = "ratio of sums over users, for the smallest of all groups (Bonferroni)"
+ALIKE = "nothing was seen to vary"
 BLOCKS = 100  # of users that are left out together
 
 
@@ -41,8 +44,9 @@ class Exposure:
     (exposure over merit: 1 is in proportion) with low and high, random (the ratio of a random
     order), and recall (of what is relevant, the share within k) with its ends and recall_random.
     least names the group with the smallest ratio, and least_ratio is that ratio: its interval holds
-    although it was picked as the smallest. A group without any exposure has a ratio of 0 but no
-    interval, and one that fewer than min_group_size users could be shown is not picked. gini says
+    although it was picked as the smallest. A group that fewer than min_group_size users could be
+    shown is not picked. Where all users give alike there is no interval, but of a group that nobody
+    is shown: how many users might be, is known. gini says
     how unequal items' exposures are (0 all alike, 1 all for one), gini_random that of random
     orders, gini_ideal that of users' own relevances, more_unequal the first less the second.
     """
@@ -170,9 +174,7 @@ def _frame(
 ) -> pd.DataFrame:
     users = max(len(parts.exposure), 1)
     once = np.unique(np.stack([codes, item]), axis=1)[0]
-    ratios = [
-        _ratio(parts.exposure[:, g], parts.merit[:, g], confidence) for g in range(len(labels))
-    ]
+    ratios = [_exposed(parts, g, confidence) for g in range(len(labels))]
     recalls = [
         _ratio(parts.found[:, g], parts.relevant[:, g], confidence) for g in range(len(labels))
     ]
@@ -204,22 +206,36 @@ def _least(
 ) -> tuple[int, Estimate]:
     """The place of the group that is shown least for its merit, and its ratio; -1 for none."""
     shown = np.sum(parts.random > 0, axis=0)
-    picked = np.where((shown >= least_users) & frame["low"].notna(), frame["ratio"], np.nan)
+    picked = np.where(shown >= least_users, frame["ratio"], np.nan)
     if np.isnan(picked).all():
         return -1, undefined("no group of items is large enough", method=SMALLEST)
     place = int(np.nanargmin(picked))
     sure = 1 - (1 - confidence) / int(np.sum(~np.isnan(picked)))  # the smallest of several
-    ratio = _ratio(parts.exposure[:, place], parts.merit[:, place], sure)
+    ratio = _exposed(parts, place, sure)
     return place, replace(ratio, method=SMALLEST, confidence=confidence)
 
 
+def _exposed(parts: _Parts, group: int, confidence: float) -> Estimate:
+    """A group's exposure over its merit, 0 with an upper end where nobody is shown any of it.
+
+    A user's attention is 1 at most: were more on average, some of these users would show it.
+    """
+    asked = parts.random[:, group] > 0
+    exposure, merit = parts.exposure[asked, group], parts.merit[asked, group]
+    found = _ratio(exposure, merit, confidence)
+    if found.value != 0:
+        return found
+    most = float(rate_interval(0, found.n, confidence=confidence)[1])
+    return replace(found, low=0.0, high=most / float(merit.mean()), reason="")
+
+
 def _ratio(above: Floats, below: Floats, confidence: float) -> Estimate:
-    """A ratio of sums over users; of nothing at all it has no interval."""
+    """A ratio of sums over users; where these do not vary it has no interval."""
     found = ratio_estimate(above, below, least=0.0, confidence=confidence)
-    if found.value > 0:
+    if found.high - found.low > 1e-12 * abs(found.value):
         return found
     nan = float("nan")
-    return replace(found, low=nan, high=nan, reason=found.reason or "nothing was seen to vary")
+    return replace(found, low=nan, high=nan, reason=found.reason or ALIKE)
 
 
 def _ginis(
@@ -250,14 +266,15 @@ def _ginis(
     value = gini(own.sum(axis=0)) - gini(chance.sum(axis=0))
     without = gini(own.sum(axis=0) - own) - gini(chance.sum(axis=0) - chance)
     error = np.sqrt((blocks - 1) * without.var())
-    half = float(t.ppf((1 + confidence) / 2, blocks - 1) * error)
+    half = float(t.ppf((1 + confidence) / 2, blocks - 1) * error) if error > 0 else math.nan
     more = Estimate(
         value=value,
-        low=max(value - half, -1.0),
-        high=min(value + half, 1.0),
+        low=float(np.maximum(value - half, -1.0)),
+        high=float(np.minimum(value + half, 1.0)),
         n=len(users),
         method=method,
         confidence=confidence,
+        reason="" if error > 0 else ALIKE,
     )
     ideal = of_users(item, shares.ideal[telling], len(seen))
     return gini(own.sum(axis=0)), gini(chance.sum(axis=0)), gini(ideal), more

@@ -55,9 +55,13 @@ def served(per_user: pd.DataFrame, measure: str, *, confidence: float = 0.95) ->
 
 def gain_over_random(per_user: pd.DataFrame, measure: str, *, confidence: float = 0.95) -> Estimate:
     """How much above a random order of the same candidates a measure is, on average over users."""
-    both = per_user[[measure_of(measure), f"{measure}_random"]].dropna()
-    gain = (both[measure] - both[f"{measure}_random"]).to_numpy(float)
-    error = float(gain.std(ddof=1) / np.sqrt(len(gain))) if len(gain) > 1 else math.nan
+    both = per_user[[measure_of(measure), f"{measure}_random"]].dropna().to_numpy(float)
+    gain, n = both[:, 0] - both[:, 1], len(both)
+    error = math.nan
+    if n > 1:
+        # Where all are served alike their gains hardly vary: one user is added here too.
+        added = n * error_of(both[:, 0]) ** 2 - both[:, 0].var()
+        error = math.sqrt(max((gain.var() + added) / n, gain.var(ddof=1) / n))
     return _mean(gain, error, (-1.0, 1.0), confidence)
 
 

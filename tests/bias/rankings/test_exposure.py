@@ -6,6 +6,7 @@ import pytest
 from auditkit.bias.rankings.exposure import exposure
 from auditkit.bias.rankings.popularity import gini, popularity_bands
 from auditkit.errors import DataError
+from auditkit.statistics.intervals import rate_interval
 
 LOG3 = np.log2(3)
 
@@ -79,7 +80,7 @@ def test_the_ratio_of_the_least_is_rarely_below_one_by_chance() -> None:
     assert np.mean(low) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 100)
 
 
-def test_a_group_that_nobody_sees_has_no_interval_and_is_not_picked() -> None:
+def test_a_group_that_nobody_sees_is_the_least_with_a_limit_by_the_users_asked() -> None:
     users = np.repeat(np.arange(30), 4)
     items = np.tile([0, 1, 2, 3], 30)
     groups = np.tile(["a", "a", "b", "c"], 30)
@@ -90,8 +91,20 @@ def test_a_group_that_nobody_sees_has_no_interval_and_is_not_picked() -> None:
     scores[3::4] = -9
     found = exposure(users, items, np.tile([2, 1, 2, 1], 30), scores, groups, k=2)
     assert found.groups.loc["c", "ratio"] == 0
-    assert np.isnan(found.groups.loc["c", "low"])
-    assert found.least == "b"
+    # Of 30 users none saw it: by the limit of 0 in 30, over a merit of 1/6.
+    most = rate_interval(0, 30)[1] * 6
+    assert found.groups.loc["c", ["low", "high"]].tolist() == [0, pytest.approx(most)]
+    assert (found.least, found.least_ratio.value, found.least_ratio.low) == ("c", 0, 0)
+    surer = rate_interval(0, 30, confidence=1 - 0.05 / 3)[1] * 6  # it is the least of three
+    assert found.least_ratio.high == pytest.approx(surer)
+
+
+def test_users_who_are_all_alike_give_no_interval() -> None:
+    found = exposure(np.repeat(range(6), 2), [0, 1] * 6, [3, 1] * 6, [2, 1] * 6, ["a", "b"] * 6)
+    assert found.groups["ratio"].notna().all()
+    assert found.groups[["low", "high", "recall low", "recall high"]].isna().all(axis=None)
+    assert np.isnan([found.least_ratio.low, found.more_unequal.high]).all()
+    assert found.least_ratio.reason == found.more_unequal.reason == "nothing was seen to vary"
 
 
 def test_users_who_say_nothing_are_left_out_and_no_merit_is_undefined() -> None:

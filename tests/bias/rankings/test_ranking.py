@@ -5,6 +5,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import ttest_1samp
 from sklearn.metrics import ndcg_score
 
 from auditkit.bias.rankings.ranking import by_user, liked_from, ranked
@@ -105,10 +106,10 @@ def test_the_order_of_rows_and_a_rising_function_of_scores_change_nothing() -> N
 
 
 def test_a_perfect_order_is_one_and_a_reversed_one_the_worst() -> None:
-    relevance = np.tile([0, 1, 2, 3, 4], 4)
-    users = np.repeat(list("abcd"), 5)
+    relevance = np.tile([0, 1, 2, 3, 4], 40)
+    users = np.repeat(np.arange(40), 5)
     best, worst = (by_user(users, relevance, side * relevance, k=3) for side in (1, -1))
-    assert best["ndcg"].tolist() == pytest.approx([1.0] * 4)
+    assert best["ndcg"].tolist() == pytest.approx([1.0] * 40)
     assert (worst["ndcg"] < worst["ndcg_random"]).all()
     assert gain_over_random(best, "ndcg").low > 0
     assert gain_over_random(worst, "ndcg").high < 0
@@ -226,7 +227,7 @@ def test_small_groups_are_left_out_by_name_and_one_group_is_no_gap() -> None:
     few = groups.astype(str).where(~groups.index.isin(["1", "3", "5"]), "few")
     again = groups_of_users(few.index, few.to_numpy())
     gap = service_gap(per_user, "ndcg", again, rng=np.random.default_rng(0), min_group_size=10)
-    assert gap.measured.left_out == {"few": "3 users, fewer than 10"}
+    assert gap.measured.left_out == {"few": "fewer than 10 users"}
     assert gap.estimate.defined
     alone = groups_of_users(groups.index, ["x"] * len(groups))
     one = service_gap(per_user, "ndcg", alone, rng=np.random.default_rng(0))
@@ -267,3 +268,15 @@ def test_standard_errors_of_draws_are_those_of_the_drawn_rows() -> None:
     counts = rng.multinomial(5, np.full(5, 0.2), size=20)
     for line, error in zip(counts, error_of(values, counts, 0.01), strict=True):
         assert error == pytest.approx(error_of(np.repeat(values, line), pooled=0.01))
+
+
+def test_a_gain_that_is_the_same_for_every_user_has_a_width_all_the_same() -> None:
+    per_user = by_user(np.repeat(np.arange(6), 4), [3, 2, 1, 0] * 6, [4, 3, 2, 1] * 6)
+    gain = gain_over_random(per_user, "ndcg")
+    assert gain.low < gain.value - 0.1
+    # Where users vary and none is at an end of the scale it is Student's.
+    rng = np.random.default_rng(3)
+    values = pd.DataFrame({"ndcg": rng.uniform(0.2, 0.9, 9), "ndcg_random": np.full(9, 0.3)})
+    student = ttest_1samp(values["ndcg"] - 0.3, 0).confidence_interval()
+    found = gain_over_random(values, "ndcg")
+    assert (found.low, found.high) == pytest.approx((student.low, student.high))
