@@ -79,12 +79,14 @@ def inequality(counts: pd.DataFrame, *, alpha: float = 2.0, confidence: float = 
     value, reason = _defined(x, alpha)
     if reason:
         return undefined(reason, n=n, method=METHOD)
+    # With alpha <= 0 one row of benefit 0 makes it infinite, and nothing rules such rows out.
+    edge = _region(x, z) if alpha > 0 else _without_refusals(x, confidence)
     with np.errstate(invalid="ignore"):
-        seen = _entropy(np.vstack([_region(x, z), _guarded(x, confidence)]), BENEFITS, alpha)
+        seen = _entropy(np.vstack([edge, _guarded(x, confidence)]), BENEFITS, alpha)
     return Estimate(
         value=value,
         low=float(min(np.nanmin(seen), value)),
-        high=float(max(np.nanmax(seen), value)),
+        high=float(max(np.nanmax(seen), value)) if alpha > 0 else math.inf,
         n=n,
         method=METHOD,
         confidence=confidence,
@@ -189,6 +191,12 @@ def _region(x: Ints, z: float) -> Floats:
             held = np.where(x > 0, x**2 / (n * p), 0.0).sum(axis=1) - n <= z**2
             inside, outside = np.where(held, middle, inside), np.where(held, outside, middle)
     return np.asarray(np.maximum(seen + inside[:, None] * ray, 0))
+
+
+def _without_refusals(x: Ints, confidence: float) -> Floats:
+    """The fewest and the most rows of benefit 2 beside those of 1, as shares: (2, 3)."""
+    most = np.array(rate_interval(x[2], x.sum(), confidence=confidence))
+    return np.stack([0 * most, 1 - most, most], axis=1)
 
 
 def _guarded(x: Ints, confidence: float) -> Floats:

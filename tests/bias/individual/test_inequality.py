@@ -175,3 +175,12 @@ def test_of_few_errors_of_one_kind_the_limits_are_those_of_the_guarded_rate():
         found = inequality(counts((2000 - refused, 0, refused, 0)))
         assert found.low == pytest.approx(low / (2 * (1 - low)), rel=1e-6)
         assert found.high >= high / (2 * (1 - high)) - 1e-12
+
+
+def test_with_alpha_of_nought_no_row_can_rule_out_one_that_makes_the_index_infinite() -> None:
+    found = inequality(counts((5, 3, 0, 12)), alpha=0)
+    assert found.high == math.inf
+    # Benefit 2 in 3 of 20 rows: the least index is that of the fewest, ln(1 + p) - p ln 2.
+    fewest = float(rate_interval(3, 20)[0])
+    assert found.low == pytest.approx(math.log1p(fewest) - fewest * math.log(2))
+    assert inequality(counts((1, 0, 0, 0)), alpha=0).high == math.inf
