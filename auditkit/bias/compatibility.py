@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from auditkit.bias.disparity import Disparity, disparity
 from auditkit.bias.groups import CELLS, RATES, cells, label, rate_estimates, share
@@ -29,15 +29,16 @@ METHOD = "percentiles of Dirichlet draws (Jeffreys), for this pair of groups"
 
 
 def forced_false_positive_rate(
-    base_rate: NDArray[np.float64] | float, precision: float, true_positive_rate: float
+    base_rate: ArrayLike, precision: ArrayLike, true_positive_rate: ArrayLike
 ) -> NDArray[np.float64]:
     """The false positive rate of a group with that base rate, at that precision and TPR.
 
     p / (1 - p) (1 - PPV) / PPV TPR; above 1 the two cannot be had in this group at all. NaN for a
     base rate of 1 or a precision of 0.
     """
-    p = np.asarray(base_rate, float)
-    return share(p * (1 - precision) * true_positive_rate, (1 - p) * precision)
+    p, precision, recall = np.broadcast_arrays(base_rate, precision, true_positive_rate)
+    forced = share(p * (1 - precision) * recall, (1 - p) * precision)
+    return np.where((1 - p) * precision > 0, forced, np.nan)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,8 +54,8 @@ TIES = (
     Tie(
         kept=("precision", "true_positive_rate"),
         forced="false_positive_rate",
-        formula=lambda p, rate: share(
-            p * (1 - rate["precision"]) * rate["true_positive_rate"], (1 - p) * rate["precision"]
+        formula=lambda p, rate: forced_false_positive_rate(
+            p, rate["precision"], rate["true_positive_rate"]
         ),
     ),
     Tie(
@@ -111,7 +112,8 @@ def compatibility(
     """What cannot hold together, from confusion counts by group (`group_counts`).
 
     The rates kept equal are those of all rows together. Undefined, with its reason, for fewer than
-    two groups of min_group_size rows, and where nobody is positive or predicted so.
+    two groups of min_group_size rows, where nobody is positive or predicted so, where no positive
+    decision is right, and where all of a group of the pair are positive.
     """
     z_of(confidence)  # which refuses what is no share
     kept = counts[counts[list(CELLS)].sum(axis=1) >= min_group_size]
@@ -120,11 +122,11 @@ def compatibility(
     first, second = gap.surest()[:2] if gap.estimate.defined else ("", "")
     pooled = {name: _pooled(cells(kept).sum(axis=0), name) for name in RATES}
     rates = {name: float(value) for name, value in pooled.items()}
-    reason = _why_undefined(gap, rates)
+    names = [label(group) for group in kept.index]
+    reason = _why_undefined(gap, rates) or _all_positive(kept, names, (first, second))
     ties = pd.DataFrame(columns=["kept", "forced", "value", "low", "high", "now"])
     main = undefined(reason, n=int(cells(kept).sum()), method=METHOD)
     if not reason:
-        names = [label(group) for group in kept.index]
         pair = [names.index(first), names.index(second)]
         drawn = rng.gamma(cells(kept) + 0.5, size=(draws, len(names), len(CELLS)))
         ties = _ties(kept, pair, drawn, confidence)
@@ -198,6 +200,17 @@ def _pooled(table: NDArray[Any], name: str) -> Floats:
     return share(hits, table[..., rate.denominator_cells].sum(axis=-1))
 
 
+def _all_positive(counts: pd.DataFrame, names: list[str], pair: tuple[str, str]) -> str:
+    """Why no false positive rate is forced: a group of the pair has no negatives at all."""
+    negatives = counts["fp"] + counts["tn"]
+    whose = [one for one in pair if not negatives.iloc[names.index(one)]]
+    return (
+        f"everybody in {whose[0]} has the positive outcome: it has no false positive rate"
+        if whose
+        else ""
+    )
+
+
 def _why_undefined(gap: Disparity, rates: Mapping[str, float]) -> str:
     if not gap.estimate.defined:
         return gap.estimate.reason.replace("selection rate", "base rate")
@@ -206,4 +219,7 @@ def _why_undefined(gap: Disparity, rates: Mapping[str, float]) -> str:
         "false_positive_rate": "everybody has the positive outcome",
         "precision": "nobody is predicted to have it",
     }
-    return next((why for name, why in lacking.items() if np.isnan(rates[name])), "")
+    reason = next((why for name, why in lacking.items() if np.isnan(rates[name])), "")
+    if not reason and rates["precision"] == 0:
+        return "nobody who is predicted to have the outcome has it: no precision to keep equal"
+    return reason

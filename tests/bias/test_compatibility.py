@@ -91,3 +91,18 @@ def test_what_is_undefined_says_why() -> None:
     assert "nobody has the positive outcome" in nothing.main.reason
     small = told(counted(a=(40, 10, 10, 40), b=(16, 4, 4, 76), tiny=(3, 0, 0, 0)))
     assert "tiny" not in small.base_rates.index
+
+
+def test_a_group_without_negatives_has_no_false_positive_rate_to_force() -> None:
+    assert np.isnan(forced_false_positive_rate(1.0, 0.8, 0.9))
+    assert np.isnan(forced_false_positive_rate(0.5, 0.0, 0.9))
+    found = told(counted(a=(8, 0, 7, 0), b=(7, 8, 8, 7)))
+    assert "everybody in a" in found.main.reason
+    assert np.isnan(found.main.low)
+
+
+def test_where_no_positive_decision_is_right_there_is_no_precision_to_keep() -> None:
+    found = told(counted(a=(0, 15, 15, 0), b=(0, 5, 15, 10)))
+    assert "no precision to keep equal" in found.main.reason
+    assert np.isnan(found.main.value)
+    assert np.isnan(found.main.high)
