@@ -88,7 +88,8 @@ def distribution_gap(
     # Few points are enough to see how far a drawn distribution strays.
     points = np.unique(np.quantile(values, np.linspace(0, 1, POINTS[distance]), method="higher"))
     histograms = [_histogram(errors, values, points, place) for place in kept]
-    strayed = np.stack([_strayed(one, draws, rng) for one in histograms], axis=1)
+    every = np.sum([one.sum(axis=0) for one in histograms], axis=0)
+    strayed = np.stack([_strayed(one, every, draws, rng) for one in histograms], axis=1)
     norms = _norms(strayed, points, distance)
     scale = norms.mean(axis=0)
     critical = _critical(norms, scale, confidence)
@@ -182,12 +183,21 @@ def _norms(shares: Floats, points: Floats, distance: str) -> Floats:
     return np.stack(each, axis=1)
 
 
-def _strayed(histogram: Ints, draws: int, rng: np.random.Generator) -> Floats:
-    """How far the distribution of units drawn again strays from the group's own: (draws, P)."""
+def _strayed(histogram: Ints, every: Ints, draws: int, rng: np.random.Generator) -> Floats:
+    """How far the distribution of units drawn again strays from the group's own: (draws, P).
+
+    Where all its rows are alike, a unit is added whose rows are as every (P,) group's are: that
+    nothing was seen to vary is no proof that nothing does.
+    """
     rows = histogram.sum(axis=0)
     total, units = int(rows.sum()), len(histogram)
-    if units == 1:  # rows by themselves
-        units = total
+    alone = units == 1  # rows by themselves
+    units = total if alone else units
+    if np.count_nonzero(rows) == 1:
+        own = rows / total
+        chance = (units * own + every / every.sum()) / (units + 1)
+        return np.cumsum(rng.multinomial(units, chance, size=draws) / units - own, axis=1)
+    if alone:
         drawn = rng.multinomial(total, rows / total, size=draws).astype(float)
     else:
         weights = rng.multinomial(units, np.full(units, 1 / units), size=draws)

@@ -19,7 +19,7 @@ from scipy.stats import t
 from auditkit.bias.groups import label
 from auditkit.bias.membership import membership
 from auditkit.errors import DataError, UsageError, suggestion
-from auditkit.statistics.intervals import Bounds, z_of
+from auditkit.statistics.intervals import Bounds, score_limits, z_of
 from auditkit.statistics.regression import signed_errors
 
 Floats = NDArray[np.float64]
@@ -97,11 +97,15 @@ class NumberErrors:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupMean:
-    """A mean over rows, its standard error over units, and how many these are."""
+    """A mean over rows, its standard error over units, and how many these are.
+
+    unlike is how far other rows lie from a group whose own are all alike, 0 where they are not.
+    """
 
     value: float
     error: float
     units: int
+    unlike: float = 0.0
 
 
 def number_errors(
@@ -139,7 +143,7 @@ def error_estimates(
     """
     means = group_means(errors, measure)
     value, error, units = columns_of(means, measure)
-    low, high = limits_of(value, error, units, measure, z_of(confidence))
+    low, high = limits_of(means, measure, z_of(confidence))
     single = np.isnan(error)
     alone = f"a single {errors.unit or 'row'} gives no interval"
     deviation = errors.deviation
@@ -177,13 +181,17 @@ def averaged(errors: NumberErrors, measure: str) -> Floats:
 
 def group_means(errors: NumberErrors, measure: str) -> list[GroupMean]:
     """The mean of what is averaged, by group."""
-    means = []
-    for total, size in errors.sums(averaged(errors, measure)):
+    means, values = [], averaged(errors, measure)
+    for total, size in errors.sums(values):
         units, rows = len(size), float(size.sum())
         value = float(total.sum()) / rows
         spread = float(np.sum((total - value * size) ** 2))
         error = np.sqrt(spread * units / (units - 1)) / rows if units > 1 else np.nan
-        means.append(GroupMean(value=value, error=float(error), units=units))
+        unlike = 0.0
+        if units > 1 and spread <= 1e-18 * rows * max(value**2, 1e-300):
+            error, others = 0.0, values[~np.isclose(values, value, rtol=1e-9, atol=0)]
+            unlike = float(np.sqrt(np.mean((others - value) ** 2))) if len(others) else 0.0
+        means.append(GroupMean(value=value, error=float(error), units=units, unlike=unlike))
     return means
 
 
@@ -204,11 +212,27 @@ def rooted(value: Floats, error: Floats) -> tuple[Floats, Floats]:
         return root, np.where(root > 0, error / (2 * root), np.where(np.isnan(error), error, 0.0))
 
 
-def limits_of(value: Floats, error: Floats, units: Ints, measure: str, z: float) -> Bounds:
+def limits_of(means: list[GroupMean], measure: str, z: float) -> Bounds:
     """Each group's ends at the critical value z, which is read as Student's of its units.
 
-    A mean of errors is skewed: on the logarithm it is less so, and stays above 0.
+    A mean of errors is skewed: on the logarithm it is less so, and stays above 0. That all rows
+    of a group are alike is no proof that others are: as many units as a score interval allows may
+    lie as far from them as the rows of other groups do.
     """
+    value, error, units = columns_of(means, measure)
+    low, high = _by_student(value, error, units, measure, z)
+    unlike = np.array([one.unlike for one in means])
+    reach = score_limits(np.zeros(len(means)), units, z)[1] * unlike
+    if measure == "signed_error":
+        near, far = value - reach, value + reach
+    elif measure == "root_mean_squared_error":
+        near, far = (np.sqrt(np.maximum(value**2 + side * reach, 0)) for side in (-1, 1))
+    else:
+        near, far = np.maximum(value - reach, 0), value + reach
+    return np.where(unlike > 0, near, low), np.where(unlike > 0, far, high)
+
+
+def _by_student(value: Floats, error: Floats, units: Ints, measure: str, z: float) -> Bounds:
     level = min(2 * float(ndtr(z)) - 1, SUREST)
     half = t.ppf((1 + level) / 2, np.maximum(units - 1, 1)) * error
     if measure == "signed_error":

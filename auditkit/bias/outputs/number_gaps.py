@@ -46,7 +46,8 @@ def error_gap(
     means = group_means(errors, measure)
     least = max(min_group_size, 2)
     kept = [place for place, one in enumerate(means) if one.units >= least]
-    value, error, units = columns_of([means[place] for place in kept], measure)
+    compared = [means[place] for place in kept]
+    value, error, _ = columns_of(compared, measure)
     sums = errors.sums(averaged(errors, measure))
     chosen = [sums[place] for place in kept]
     measured = Measured(
@@ -54,7 +55,7 @@ def error_gap(
         values=value,
         errors=error,
         n=np.array([int(sums[place][1].sum()) for place in kept], dtype=np.int64),
-        limits=lambda z: limits_of(value, error, units, measure, z),
+        limits=lambda z: limits_of(compared, measure, z),
         drawn=_drawn(chosen, value, error, measure, draws, rng) if kept else None,
         permuted=_permuted(chosen, error, measure, draws, rng, errors.straddling),
         left_out={

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, kstest, wasserstein_distance
 
-from auditkit.bias.outputs.distributions import distribution_gap
+from auditkit.bias.outputs.distributions import DISTANCES, distribution_gap
 from auditkit.bias.outputs.number_errors import NumberErrors, number_errors
 from auditkit.errors import UsageError
 
@@ -136,3 +136,18 @@ def test_what_cannot_be_asked_is_refused():
         distribution_gap(errors, "sad", rng=rng())
     with pytest.raises(UsageError, match="draws is 0"):
         distribution_gap(errors, rng=rng(), draws=0)
+
+
+@pytest.mark.parametrize("unit", ["", "person"])
+@pytest.mark.parametrize("distance", list(DISTANCES))
+def test_numbers_that_are_all_alike_in_each_group_still_leave_doubt(
+    distance: str, unit: str
+) -> None:
+    group = np.repeat(["a", "b"], 12)
+    clusters = np.arange(24) if unit else None
+    errors = number_errors(
+        np.zeros(24), np.repeat([0.0, 1.0], 12), group, clusters=clusters, unit=unit
+    )
+    found = distribution_gap(errors, distance=distance, rng=np.random.default_rng(0), draws=500)
+    assert found.estimate.value == 1
+    assert 0.5 < found.estimate.low < 0.9

@@ -14,6 +14,7 @@ from auditkit.bias.outputs.number_errors import (
 )
 from auditkit.bias.outputs.number_gaps import dealt, error_gap
 from auditkit.errors import UsageError
+from auditkit.statistics.intervals import rate_interval
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -160,3 +161,26 @@ def test_what_cannot_be_asked_is_refused():
         error_gap(errors, "signed_error", rng=rng(), draws=0)
     with pytest.raises(UsageError, match="confidence is 2"):
         error_gap(errors, "signed_error", rng=rng(), confidence=2)
+
+
+@pytest.mark.parametrize("measure", list(MEASURES))
+def test_rows_that_are_all_alike_prove_nothing_of_others(measure: str) -> None:
+    # Twelve rows without an error beside twelve that are off by 1: of a thirteenth nothing is said.
+    errors = number_errors(np.zeros(24), np.repeat([0.0, 1.0], 12), np.repeat(["a", "b"], 12))
+    gap = error_gap(errors, measure, rng=np.random.default_rng(0), draws=200)
+    most = float(rate_interval(0, 12)[1])
+    if measure == "root_mean_squared_error":
+        ends = 1 - np.hypot(1 - np.sqrt(1 - most), np.sqrt(most))
+    else:
+        ends = 1 - np.hypot(most, most)
+    assert gap.estimate.low == pytest.approx(ends, abs=1e-6)
+
+
+def test_a_group_without_an_error_among_rare_ones_is_no_proof_of_a_gap() -> None:
+    rng, wrong = np.random.default_rng(2), 0
+    for _ in range(200):
+        off = (rng.random(120) < 0.05).astype(float)  # three groups of 40, the same rate in each
+        errors = number_errors(np.zeros(120), off, np.repeat(list("abc"), 40))
+        gap = error_gap(errors, "mean_absolute_error", rng=rng, draws=100)
+        wrong += gap.estimate.low > 0
+    assert wrong <= 200 * 0.06 + 2 * np.sqrt(200 * 0.06 * 0.94)
