@@ -37,24 +37,6 @@ def draw(counts: pd.DataFrame, draws: int, rng: np.random.Generator) -> NDArray[
     return sample.reshape(draws, *table.shape)
 
 
-def critical_value(
-    contests: Sequence[Contest],
-    drawn: NDArray[np.int64],
-    *,
-    comparison: Comparison,
-    confidence: float,
-) -> float:
-    """How many standard errors hold for all pairs of all contests at once.
-
-    The larger of two: the quantile over the draws of the largest studentised deviation (max-T),
-    and Tukey's value for as many groups. The first sees skewness; it collapses where rates touch
-    0 or 1, as the draws then hardly vary, and there the second holds. docs/methods.md has the
-    simulation that asked for both.
-    """
-    sizes = tuple(len(contest.n) for contest in contests)
-    return holding(largest_deviation(contests, drawn, comparison), sizes, confidence)
-
-
 def largest_deviation(
     contests: Sequence[Contest], drawn: NDArray[np.int64], comparison: Comparison
 ) -> Floats:
@@ -63,7 +45,13 @@ def largest_deviation(
 
 
 def holding(maxima: Floats, sizes: tuple[int, ...], confidence: float) -> float:
-    """The larger of the draws' own quantile and Tukey's value for families of these sizes."""
+    """How many standard errors hold for all pairs of all families of these sizes at once.
+
+    The larger of two: the quantile over the draws of the largest studentised deviation (max-T),
+    and Tukey's value for as many groups. The first sees skewness; it collapses where rates touch
+    0 or 1, as the draws then hardly vary, and there the second holds. docs/methods.md has the
+    simulation that asked for both.
+    """
     measured = float(np.quantile(maxima, confidence, method="higher"))
     return max(measured, tukey(sizes, confidence))
 
