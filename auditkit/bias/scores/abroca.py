@@ -207,6 +207,8 @@ def _noise(
     not certain. Widened as Student's law is beside the normal, for as many rows as the smaller
     class has.
     """
+    if len(sides[0]) == 1:  # rows of another score would lie above or below the only one seen
+        sides = (np.pad(sides[0], 1), np.pad(sides[1], 1))
     smoothed = [np.asarray(side + 1 / len(side)) for side in sides]
     rows = [int(side.sum()) for side in sides]
     again, centre = (

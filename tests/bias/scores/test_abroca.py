@@ -131,3 +131,11 @@ def test_one_group_has_no_area():
     assert np.isnan(found.estimate.value)
     assert "needs two" in found.estimate.reason
     assert "b" in found.left_out
+
+
+def test_scores_that_are_all_alike_leave_doubt_about_others():
+    counts = score_counts(np.tile([0, 1], 30), np.full(60, 0.5), np.repeat(["a", "b"], 30))
+    found = abroca(counts, rng=np.random.default_rng(0), draws=300)
+    assert found.estimate.value == 0
+    assert 0.05 < found.estimate.high < 0.5
+    assert found.null.p_value == 1
