@@ -5,6 +5,7 @@ import pytest
 from scipy.stats import t
 
 from auditkit.errors import DataError
+from auditkit.statistics.intervals import rate_interval
 from auditkit.statistics.ratios import ratio_difference, ratio_estimate
 
 
@@ -56,3 +57,10 @@ def test_unequal_columns_are_refused() -> None:
         ratio_estimate([1, 2], [1])
     with pytest.raises(DataError, match="same rows"):
         ratio_difference(([1], [1]), ([1, 2], [1, 2]))
+
+
+def test_rows_without_an_error_do_not_prove_that_there_is_none() -> None:
+    found = ratio_estimate(np.zeros(20), np.arange(1, 21), least=0)
+    assert (found.value, found.low) == (0, 0)
+    assert found.high == pytest.approx(rate_interval(0, 20)[1])
+    assert math.isnan(ratio_estimate([0], [3], least=0).high)
