@@ -28,6 +28,10 @@ LEADING_ZERO = r"^[+-]?0[0-9]"
 LONG_NUMBER = r"^[+-]?[0-9]{17,}$"
 INDEX_COLUMN = "__index_level_"
 LONGEST_NAME = 200  # of a column, in characters
+TEXT = (pa.string(), pa.large_string(), pa.string_view())
+BYTES = (pa.binary(), pa.large_binary(), pa.binary_view())
+MOST_CELLS = 1_000_000_000  # of a Parquet file that is read; ten to twenty gigabytes
+MOST_TEXT = 1 << 31  # bytes of text in a Parquet file, unpacked
 
 
 def read_table(path: str | Path) -> tuple[pd.DataFrame, str]:
@@ -200,7 +204,13 @@ def _any_match(text: Any, pattern: str) -> bool:
 
 def _parse_parquet(content: bytes, where: str) -> Any:
     try:
-        table = parquet.ParquetFile(pa.BufferReader(content)).read()
+        schema = parquet.read_schema(pa.BufferReader(content))
+        _require_flat(schema, where)
+        # A text that stands in every row is packed once: unpacked it could be of any size.
+        texts = [one.name for one in schema if one.type in (*TEXT, *BYTES)]
+        file = parquet.ParquetFile(pa.BufferReader(content), read_dictionary=texts)
+        _require_few_cells(file.metadata, where)
+        table = file.read()
     except (pa.ArrowException, OSError) as error:
         reason = " ".join(str(error).split())[:120]
         raise DataError(f"{where} cannot be read as Parquet ({reason}): write it again") from error
@@ -208,12 +218,49 @@ def _parse_parquet(content: bytes, where: str) -> Any:
     require_names(kept, where)
     if not table.num_rows:
         raise DataError(f"{where} has columns and no rows: add rows")
-    columns = [_plain(table.column(name), name, where) for name in kept]
+    _require_short(table, where)
+    columns = [_plain(table.column(name)) for name in kept]
     return pa.Table.from_arrays(columns, names=kept)
 
 
-def _plain(column: Any, name: str, where: str) -> Any:
-    """A column as numbers or text. Raises DataError for lists, structures and bytes."""
+def _require_flat(schema: pa.Schema, where: str) -> None:
+    """Raise DataError for lists, structures and bytes, before any is unpacked."""
+    for one in schema:
+        if one.name.startswith(INDEX_COLUMN):
+            continue
+        kind = one.type.value_type if pa.types.is_dictionary(one.type) else one.type
+        if pa.types.is_nested(kind) or kind in BYTES:
+            raise DataError(
+                f"column {one.name[:LONGEST_NAME]!r} of {where} holds {kind}: keep only numbers "
+                "and text"
+            )
+
+
+def _require_few_cells(file: Any, where: str) -> None:
+    """Raise DataError for more cells than a machine can hold, however small they are packed."""
+    if file.num_rows * file.num_columns > MOST_CELLS:
+        raise DataError(
+            f"{where} has {file.num_rows:,} rows of {file.num_columns:,} columns, more than "
+            f"{MOST_CELLS:,} cells: keep only the columns that you name"
+        )
+
+
+def _require_short(table: Any, where: str) -> None:
+    """Raise DataError for more text than can be unpacked."""
+    size = 0
+    for column in (one for one in table.columns if pa.types.is_dictionary(one.type)):
+        for part in column.chunks if column.type.value_type in TEXT else ():
+            lengths = pc.binary_length(part.dictionary).take(part.indices)
+            size += pc.sum(lengths.cast(pa.int64())).as_py() or 0
+    if size > MOST_TEXT:
+        raise DataError(
+            f"{where} holds {size / 1e9:.1f} GB of text, unpacked, more than {MOST_TEXT / 1e9:.1f} "
+            "can be read: keep only the columns that you name"
+        )
+
+
+def _plain(column: Any) -> Any:
+    """A column as numbers or text."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         column, kind = column.cast(kind.value_type), kind.value_type
@@ -221,8 +268,6 @@ def _plain(column: Any, name: str, where: str) -> Any:
         return column
     if pa.types.is_null(kind) or pa.types.is_decimal(kind):
         return column.cast(pa.float64())
-    if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        raise DataError(f"column {name!r} of {where} holds {kind}: keep only numbers and text")
     return _known(pc.utf8_trim_whitespace(column.cast(pa.string())))
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet
 
+from auditkit.data import reading
 from auditkit.data.reading import frame_of_csv, read_table
 from auditkit.errors import DataError
 
@@ -241,3 +242,33 @@ def test_whatever_a_csv_writer_wrote_is_read_back(rows: list[tuple[str, str, int
     assert frame["x"].tolist() == [row[0].strip() for row in rows]
     assert frame["y"].tolist() == [row[1].strip() for row in rows]
     assert frame["n"].tolist() == [row[2] for row in rows]
+
+
+def test_a_small_parquet_file_that_unpacks_to_any_size_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bomb.parquet"
+    columns = {
+        "large": pa.array(["x" * 1000] * 5000, pa.large_string()),
+        "category": pa.array(["y" * 1000] * 5000).dictionary_encode(),
+        "number": [1] * 5000,
+    }
+    parquet.write_table(pa.table(columns), path)
+    assert path.stat().st_size < 20_000
+    assert read_table(path)[0]["large"].str.len().eq(1000).all()
+    monkeypatch.setattr(reading, "MOST_TEXT", 9_999_999)
+    assert "holds 0.0 GB of text, unpacked" in complaint(path)
+    monkeypatch.setattr(reading, "MOST_TEXT", 10_000_000)
+    assert len(read_table(path)[0]) == 5000
+    monkeypatch.setattr(reading, "MOST_CELLS", 14_999)
+    assert "5,000 rows of 3 columns, more than 14,999 cells" in complaint(path)
+
+
+def test_nested_columns_and_bytes_are_refused_before_they_are_unpacked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "ParquetFile", None)
+    path = tmp_path / "x.parquet"
+    for odd in (pa.array([[1]]), pa.array([{"a": 1}]), pa.array([b"x"]), pa.array([["x"]])):
+        parquet.write_table(pa.table({"odd": odd}), path)
+        assert "column 'odd'" in complaint(path)
