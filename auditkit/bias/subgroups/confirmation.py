@@ -186,7 +186,7 @@ def _score_test(
     size = int(clusters.max()) + 1
     p = np.ones(len(met))
     for k, one in enumerate(met):
-        if held[k] < 2:
+        if held[k] < 2 or not rest.any():  # nothing at all differs
             continue
         weight = np.where(one, 1 / one.sum(), -1 / (~one).sum())
         totals = np.bincount(clusters, weights=weight * rest, minlength=size)

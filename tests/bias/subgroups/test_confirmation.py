@@ -127,3 +127,11 @@ def test_persons_who_differ_are_no_slice(binary: bool):
         missed += not line["low"] <= 0 <= line["high"]
     assert wrong <= 300 * 0.05 + 2 * (300 * 0.05 * 0.95) ** 0.5
     assert missed <= 300 * 0.06 + 2 * (300 * 0.06 * 0.94) ** 0.5
+
+
+def test_where_no_row_of_any_person_is_wrong_nothing_differs():
+    found = outside_contrasts(
+        np.arange(40)[None] < 10, np.zeros(40), np.repeat(np.arange(20), 2), confidence=0.95
+    )
+    assert found["p"].tolist() == [1]
+    assert found["low"].iloc[0] < 0 < found["high"].iloc[0]
