@@ -50,7 +50,7 @@ class NotApplicable(AuditkitError):
 
 
 def suggestion(name: str, known: Iterable[object], *, most: int = 12) -> str:
-    """`it has a, b, c: did you mean 'b'?`, the tail of every unknown-name message."""
+    """`there are a, b, c: did you mean 'b'?`, the tail of every unknown-name message."""
     names = [str(one) for one in known]
     listed = ", ".join(names[:most]) + (
         f" and {len(names) - most} more" if len(names) > most else ""
@@ -58,4 +58,5 @@ def suggestion(name: str, known: Iterable[object], *, most: int = 12) -> str:
     near = get_close_matches(name, names, n=1, cutoff=0.6) or [
         one for one in names if one.casefold() == name.casefold()
     ]
-    return f"there is {listed or 'none'}" + (f": did you mean {near[0]!r}?" if near else "")
+    are = "are" if len(names) > 1 else "is"
+    return f"there {are} {listed or 'none'}" + (f": did you mean {near[0]!r}?" if near else "")

@@ -52,7 +52,7 @@ def test_the_catalogue_has_its_entries() -> None:
 def test_an_unknown_name_is_suggested() -> None:
     with pytest.raises(UsageError, match="did you mean 'adult'"):
         load("adlut")
-    with pytest.raises(UsageError, match="no data set 'titanic'; there is adult"):
+    with pytest.raises(UsageError, match="no data set 'titanic'; there are adult"):
         fetch("titanic")
 
 

@@ -75,7 +75,7 @@ def test_more_than_two_values_are_the_positive_one_against_the_rest() -> None:
 def test_a_misspelt_column_is_suggested() -> None:
     assert "did you mean 'income'?" in complaint(DataError, target="incom")
     assert "did you mean 'sex'?" in complaint(DataError, sensitive=["sexx"])
-    assert "there is id, age" in complaint(DataError, features=["zip"])
+    assert "there are id, age" in complaint(DataError, features=["zip"])
     assert "people.csv" in complaint(DataError, exclude=["nowhere"])
 
 

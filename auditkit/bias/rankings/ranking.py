@@ -216,5 +216,5 @@ def _finite(values: Any, name: str) -> Floats:
 def measure_of(measure: str) -> str:
     """The measure's name. Raises UsageError, with the names there are, for another."""
     if measure not in MEASURES:
-        raise UsageError(f"no measure {measure!r}; there is {', '.join(MEASURES)}")
+        raise UsageError(f"no measure {measure!r}; there are {', '.join(MEASURES)}")
     return measure

@@ -146,7 +146,7 @@ def test_what_is_asked_wrongly_is_refused() -> None:
     with pytest.raises(UsageError, match="k is 0"):
         by_user(["a", "a"], [1, 2], [1, 2], k=0)
     per_user = by_user(["a", "a"], [1, 2], [1, 2])
-    with pytest.raises(UsageError, match="no measure 'map'; there is ndcg, recall, mrr"):
+    with pytest.raises(UsageError, match="no measure 'map'; there are ndcg, recall, mrr"):
         served(per_user, "map")
     with pytest.raises(UsageError, match="draws is 0"):
         service_gap(
