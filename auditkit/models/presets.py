@@ -161,6 +161,8 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
             QUICK: Preset(
                 recipe=recipe,
                 coding=REVIEWS,
+                # A smaller embedding keeps the lstm within its time.
+                options={"embedding": 64} if cell == "lstm" else NONE,
                 metric="AUC",
                 expected=0.945,
                 seconds=180,
@@ -177,8 +179,8 @@ PRESETS: Mapping[tuple[str, str], Mapping[str, Preset]] = {
             ),
         }
         for cell, recipe in (
-            # In the gru's batches it reached an AUC of .942 in more time, in these .950.
-            ("lstm", replace(REVIEWER, batch_size=128, learning_rate=4e-3)),
+            # At the gru's rate the lstm reached an AUC of .942, at this one .950 and more.
+            ("lstm", replace(REVIEWER, learning_rate=4e-3)),
             ("gru", REVIEWER),
         )
     },
