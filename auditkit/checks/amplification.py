@@ -18,7 +18,7 @@ from auditkit.bias.amplification.measures import (
 from auditkit.bias.amplification.multi_attribute import MultiAmplification, multi_attribute
 from auditkit.bias.groups import group_counts
 from auditkit.checks.amplification_views import Found, section
-from auditkit.checks.base import CHECKS, at_most, finding, percent, points
+from auditkit.checks.base import CHECKS, at_most, finding, percent, points, reasons
 from auditkit.checks.contrasts import chance
 from auditkit.data.schema import Schema, Task
 from auditkit.data.tables import memberships
@@ -199,8 +199,7 @@ def _shares(found: Found, subject: Subject) -> str:
     cells = found.link.cells
     outcome, named = str(subject.table.schema.positive), _outcome(subject)
     if subject.task is Task.CLASSES:
-        gaps = cells["data"].groupby(level="task", sort=False).agg(np.ptp)
-        outcome = str(gaps.index[int(gaps.argmax())])
+        outcome = found.link.widest
         named = f"{named} = {outcome}"
     share = cells[cells.index.get_level_values("task") == outcome]
     order = share["data"].to_numpy().argsort(kind="stable")
@@ -238,6 +237,5 @@ def _where(found: Found) -> dict[str, str]:
         if not np.isnan(found.training):
             where["beside the training labels"] = points(found.training)
     if found.link.left_out:
-        left = (f"{name}: {why}" for name, why in found.link.left_out.items())
-        where["not compared"] = "; ".join(left)
+        where["not compared"] = reasons(found.link.left_out)
     return where

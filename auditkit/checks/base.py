@@ -113,6 +113,11 @@ def words(name: str) -> str:
     return name.replace("_", " ")
 
 
+def reasons(left_out: Mapping[str, str]) -> str:
+    """Who is left out and why, in one line."""
+    return "; ".join(f"{name}: {why}" for name, why in left_out.items())
+
+
 def points(value: float) -> str:
     """A difference of two shares: 0.1812 is "18.1 points"."""
     return "undefined" if math.isnan(value) else f"{100 * value:.1f} points"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from math import nan
 
 from auditkit.bias.contrast import Contrast
-from auditkit.checks.base import GROUP, at_most, finding, percent, points
+from auditkit.checks.base import GROUP, at_most, finding, percent, points, reasons
 from auditkit.results import Finding, Intervals, Unit
 from auditkit.statistics.estimate import settled_at
 
@@ -44,8 +44,7 @@ def gap_finding(
             "permutation p": chance(gap.null.p_value),
         }
     if gap.measured.left_out:
-        left = (f"{name}: {why}" for name, why in gap.measured.left_out.items())
-        found["not compared"] = "; ".join(left)
+        found["not compared"] = reasons(gap.measured.left_out)
     return finding(
         message,
         gap.estimate,

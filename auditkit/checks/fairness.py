@@ -12,7 +12,17 @@ from auditkit.bias.clusters import Clusters, clustered_estimates
 from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, four_fifths, rows_needed
 from auditkit.bias.groups import CELLS, RATES, label, rates, share
 from auditkit.bias.suppression import may_be_shown, not_shown
-from auditkit.checks.base import CHECKS, GROUP, at_least, at_most, finding, percent, points, words
+from auditkit.checks.base import (
+    CHECKS,
+    GROUP,
+    at_least,
+    at_most,
+    finding,
+    percent,
+    points,
+    reasons,
+    words,
+)
 from auditkit.checks.contrasts import chance
 from auditkit.data.schema import Task
 from auditkit.ranges import SHARE, ranged
@@ -302,5 +312,5 @@ def _where(gap: Disparity, column: str) -> dict[str, str]:
                 "though the gap seen there is smaller"
             )
     if gap.left_out:
-        where["not compared"] = "; ".join(f"{name}: {why}" for name, why in gap.left_out.items())
+        where["not compared"] = reasons(gap.left_out)
     return where

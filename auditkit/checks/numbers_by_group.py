@@ -17,7 +17,7 @@ from auditkit.bias.outputs.number_errors import (
 )
 from auditkit.bias.outputs.number_gaps import error_gap
 from auditkit.bias.suppression import may_be_shown, not_shown
-from auditkit.checks.base import CHECKS, GROUP, finding, percent, points
+from auditkit.checks.base import CHECKS, GROUP, finding, percent, points, reasons
 from auditkit.checks.contrasts import chance, gap_finding, picture
 from auditkit.data.schema import Task
 from auditkit.ranges import ranged
@@ -172,8 +172,7 @@ def _pair(gap: DistributionGap, written: Callable[[float], str]) -> dict[str, st
 
 
 def _left_out(gap: DistributionGap) -> dict[str, str]:
-    left = "; ".join(f"{name}: {why}" for name, why in gap.left_out.items())
-    return {"not compared": left} if left else {}
+    return {"not compared": reasons(gap.left_out)} if gap.left_out else {}
 
 
 def _number(value: float) -> str:

@@ -9,7 +9,8 @@ import pandas as pd
 
 from auditkit.bias.individual.proxies import Proxies, proxies, telling
 from auditkit.bias.individual.scaling import Feature, binned, bins_of
-from auditkit.checks.base import CHECKS, at_most, finding, percent
+from auditkit.checks.base import CHECKS, at_most, finding, percent, reasons
+from auditkit.checks.flipping import drawn
 from auditkit.data.schema import Kind, Medium, Task
 from auditkit.errors import NotApplicable
 from auditkit.models.predictor import Ability
@@ -43,7 +44,7 @@ class ProxyColumns:
         """Two findings for each sensitive column: all features, the score; each by itself."""
         columns = subject.sensitive
         n, rng = len(subject.frame), subject.rng(self.rule)
-        rows = np.arange(n) if n <= self.rows else np.sort(rng.choice(n, self.rows, replace=False))
+        rows = drawn(n, self.rows, rng)
         features, said = _features(subject, rows), _said(subject, rows)
         if not features and said is None:
             raise NotApplicable("the model reads no table and gives no decision, class or number")
@@ -136,7 +137,7 @@ def _said(subject: Subject, rows: np.ndarray) -> Feature | None:
 def _left_out(found: Proxies) -> dict[str, str]:
     if not found.left_out:
         return {}
-    return {"not told apart": "; ".join(f"{name}: {why}" for name, why in found.left_out.items())}
+    return {"not told apart": reasons(found.left_out)}
 
 
 def _picture(

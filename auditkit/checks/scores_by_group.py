@@ -1,6 +1,6 @@
 """Do scores order rows as well, and mean the same, in each group?"""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from auditkit.bias.scores.group_calibration import GroupCalibration, group_calib
 from auditkit.bias.scores.score_auc import auc_gap
 from auditkit.bias.scores.score_counts import ScoreCounts
 from auditkit.bias.suppression import may_be_shown, not_shown
-from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points
+from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points, reasons
 from auditkit.checks.contrasts import chance, gap_finding, picture
 from auditkit.ranges import SHARE, ranged
 from auditkit.results import Finding, Intervals, Section, Table, Topic, Unit, View
@@ -191,7 +191,7 @@ class RocCurves:
                 "randomisation p": chance(found.null.p_value),
             }
         if found.left_out:
-            where["not compared"] = names(found.left_out)
+            where["not compared"] = reasons(found.left_out)
         beyond = found.null.p_value <= 0.05
         return finding(
             f"By {column}, the ROC curve of {found.group} runs apart from that of "
@@ -284,11 +284,6 @@ def _areas(found: Abroca, column: str) -> Table:
         text="low and high bound the true area, for all lines at once; p is corrected "
         "for the number of groups.",
     )
-
-
-def names(left_out: Mapping[str, str]) -> str:
-    """Who is not compared and why, in one line."""
-    return "; ".join(f"{name}: {why}" for name, why in left_out.items())
 
 
 def _rounded(view: Intervals) -> Intervals:

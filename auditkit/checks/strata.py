@@ -8,7 +8,7 @@ from typing import ClassVar
 import pandas as pd
 
 from auditkit.bias.strata import Standardised, within_strata
-from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points, words
+from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points, reasons, words
 from auditkit.checks.contrasts import chance
 from auditkit.data.schema import Task
 from auditkit.errors import NotApplicable
@@ -162,5 +162,5 @@ def _where(found: Standardised, column: str, controls: str) -> dict[str, str]:
                 f"{percent(found.covered)}: those in strata where every group has enough rows"
             )
     if found.left_out:
-        where["not compared"] = "; ".join(f"{name}: {why}" for name, why in found.left_out.items())
+        where["not compared"] = reasons(found.left_out)
     return where

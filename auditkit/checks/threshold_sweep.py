@@ -7,9 +7,9 @@ from typing import ClassVar
 import pandas as pd
 
 from auditkit.bias.scores.thresholds import Sweep, threshold_sweep
-from auditkit.checks.base import CHECKS, finding, points, words
+from auditkit.checks.base import CHECKS, finding, points, reasons, words
 from auditkit.checks.contrasts import chance
-from auditkit.checks.scores_by_group import DIGITS, counts_of, names
+from auditkit.checks.scores_by_group import DIGITS, counts_of
 from auditkit.ranges import ranged
 from auditkit.results import Finding, Lines, Section, Topic, Unit, View
 from auditkit.subject import Subject
@@ -67,7 +67,7 @@ def _in_force(swept: dict[str, Sweep], column: str, threshold: float) -> Finding
         for group, why in one.left_out.items()
     }
     if left_out:
-        where["not compared"] = names(left_out)
+        where["not compared"] = reasons(left_out)
     here = sweep.at(threshold)
     message = ""
     if here.estimate.defined:

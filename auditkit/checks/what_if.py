@@ -9,7 +9,7 @@ import pandas as pd
 from auditkit.bias.disparity import Disparity
 from auditkit.bias.scores.score_counts import ScoreCounts
 from auditkit.bias.scores.what_if import CONSTRAINTS, WhatIf, frontiers, what_if
-from auditkit.checks.base import CHECKS, finding, percent, points, words
+from auditkit.checks.base import CHECKS, finding, percent, points, reasons, words
 from auditkit.data.schema import Task
 from auditkit.errors import DataError
 from auditkit.ranges import SHARE, ranged
@@ -125,7 +125,7 @@ def _finding(tried: Tried) -> Finding:
         return finding("", undefined(tried.reason), metric=metric, unit=Unit.POINTS, where=where)
     before, after, change = found.before.estimate, found.after.estimate, found.change
     if found.left_out:
-        where["not compared"] = "; ".join(f"{a}: {b}" for a, b in found.left_out.items())
+        where["not compared"] = reasons(found.left_out)
     where["gap now"] = _between(found.before)
     where["gap left"] = _between(found.after)
     where["accuracy now"] = percent(found.accuracy.value)

@@ -157,6 +157,12 @@ class Amplification:
     link_p: float
     left_out: Mapping[str, str]
 
+    @property
+    def widest(self) -> str:
+        """The task whose shares differ most between groups in the data."""
+        shares = self.cells["data"].groupby(level="task", sort=False)
+        return str((shares.max() - shares.min()).idxmax())
+
 
 def amplification(
     joint: Joint, measure: Measure = "attribute_to_task", *, confidence: float = 0.95

@@ -55,6 +55,13 @@ def test_noise_without_bias_scores_below_0_on_both_and_nothing_beyond_noise() ->
         assert found.accuracy.value == 0.9
 
 
+def test_the_task_that_the_data_treat_most_differently_is_named() -> None:
+    truth = ["x"] * 6 + ["y"] * 3 + ["z"] + ["x"] * 5 + ["z"] * 5
+    table = joint(truth, truth, ["a"] * 10 + ["b"] * 10, tasks=["x", "y", "z"])
+    # x: .6 and .5, y: .3 and 0, z: .1 and .5
+    assert amplification(table).widest == "z"
+
+
 def test_task_to_attribute_is_the_other_direction() -> None:
     # Of each task's 40 rows, 35 and not 30 are said to be the attribute it is linked to.
     guessed = np.array([[35, 5], [5, 35]])
