@@ -109,18 +109,20 @@ def _finding(told: list[Told], outcome: str) -> Finding:
     most = max(told, key=certainty)
     found, where = most.found, {"column": most.column}
     metric = "false positive rates forced apart"
-    if not found.differ or not found.main.defined:
+    if not found.differ:
         gap = found.gap.estimate
         return finding(
             f"By {most.column}, the shares that have {outcome} lie within {points(gap.value)} of "
             "each other, and the rows do not show that they differ: as far as they tell, no "
             "measure rules out another.",
-            found.main if not found.main.defined else gap,
+            gap,
             metric="base rate difference",
             unit=Unit.POINTS,
             null=found.gap.null.mean,
             where=where,
         )
+    if not found.main.defined:
+        return finding("", found.main, metric=metric, unit=Unit.POINTS, where=where)
     base = {label(group): value for group, value in found.base_rates["value"].items()}
     now = float(found.ties["now"].iloc[0])
     apart = f"their false positive rates would have to be {points(found.main.value)} apart"

@@ -122,3 +122,14 @@ def test_equal_base_rates_rule_nothing_out():
     findings, section = told(Measures(), even)
     assert "no measure rules out another" in findings[0].message
     assert not len(section.views[2].frame)
+
+
+def test_where_nobody_is_predicted_positive_base_rates_are_told_and_what_they_force_is_not():
+    differ = subject(counted(a=(0, 0, 50, 50), b=(0, 0, 20, 80)))
+    findings, _ = told(Measures(), differ)
+    assert findings[0].metric == "false positive rates forced apart"
+    assert findings[0].message.endswith("undefined: nobody is predicted to have it.")
+    alike = subject(counted(a=(0, 0, 50, 50), b=(0, 0, 50, 50)))
+    findings, _ = told(Measures(), alike)
+    assert findings[0].metric == "base rate difference"
+    assert findings[0].value == 0
