@@ -173,18 +173,19 @@ def macro_gap(
             np.minimum(value + wider * (high - value), 1.0),
         )
 
-    drawn, errors = _macro_drawn(h, n, draws, rng)
-    permuted = _macro_permuted(h, n, draws, rng)
-    if permuted is not None:
+    drawn = permuted = None
+    if len(kept) > 1 and len(present) > 1:
+        again, errors = _macro_drawn(h, n, draws, rng)
+        drawn = value + wider * (again - value), wider * errors
         middle = share(h.sum(axis=0), n.sum(axis=0)).mean()  # which every permutation keeps
-        permuted = middle + wider * (permuted - middle)
+        permuted = middle + wider * (_macro_permuted(h, n, draws, rng) - middle)
     measured = Measured(
         labels=[counts.groups[place] for place in kept],
         values=value,
         errors=wider * _macro_error(h, n),
         n=n.sum(axis=1),
         limits=limits,
-        drawn=(value + wider * (drawn - value), wider * errors),
+        drawn=drawn,
         permuted=permuted,
         left_out=left_out,
     )
@@ -245,10 +246,8 @@ def _macro_drawn(
     return share(drawn, n).mean(axis=-1) + moved, _macro_error(drawn, n)
 
 
-def _macro_permuted(hits: Ints, n: Ints, draws: int, rng: np.random.Generator) -> Floats | None:
+def _macro_permuted(hits: Ints, n: Ints, draws: int, rng: np.random.Generator) -> Floats:
     """Macro recall of each group with labels permuted among the rows of each class."""
-    if len(n) < 2 or not n.shape[1]:
-        return None
     dealt = [
         rng.multivariate_hypergeometric(
             n[:, k], int(hits[:, k].sum()), size=draws, method="marginals"

@@ -12,6 +12,7 @@ from auditkit.data.catalogue import load
 from auditkit.data.tables import memberships
 from auditkit.errors import DataError, FetchError
 from auditkit.statistics.classification import auc
+from auditkit.statistics.intervals import rate_interval
 
 
 def rng(seed: int = 0) -> np.random.Generator:
@@ -162,3 +163,11 @@ def test_on_adult_relationship_gives_gender_away():
     assert seen.alone["low"].iloc[0] > 0.8
     assert seen.together.low > 0.88
     assert telling(bins_of("age", frame["age"].to_numpy(float)), groups, rng()).high < 0.65
+
+
+def test_groups_that_are_told_for_certain_are_believed_by_the_smaller_one():
+    column = pd.DataFrame({"x": np.repeat([0.0, 1.0], [40, 400])})
+    groups = pd.Series(np.repeat(["a", "b"], [40, 400]))
+    found = proxies(binned(column), groups, np.random.default_rng(0))
+    assert found.together.value == 1
+    assert found.together.low == pytest.approx(float(rate_interval(20, 20)[0]))

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import norm
 
+from auditkit.bias.bootstrap import tukey
 from auditkit.bias.disparity import disparity
 from auditkit.bias.groups import group_counts
 from auditkit.bias.outputs.class_gaps import class_clusters, class_gap, macro_gap
@@ -281,3 +282,17 @@ def test_what_cannot_be_asked_is_refused():
         class_gap(counts, "recall", rng=rng(), confidence=1.0)
     with pytest.raises(UsageError, match="draws is 0"):
         macro_gap(counts, rng=rng(), draws=0)
+
+
+def test_groups_that_share_no_class_have_no_macro_gap():
+    apart = class_counts(["x"] * 20 + ["y"] * 20, ["x"] * 40, ["a"] * 20 + ["b"] * 20)
+    gap = macro_gap(apart, rng=rng(), draws=20)
+    assert math.isnan(gap.estimate.value)
+    assert math.isnan(gap.null.p_value)
+
+
+def test_shares_are_drawn_of_all_rows_of_a_group():
+    counts = drawn(np.full((3, 3), 0.6), np.full((3, 3), 100), rng(3))
+    gap = class_gap(counts, "share_said", rng=rng(), draws=500)
+    # Each class by itself is the selection rate of 300 rows a group, far from 0 and 1.
+    assert gap.critical == pytest.approx(tukey((3, 3, 3), 0.95), rel=0.1)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from auditkit.bias.rankings.exposure import exposure
 from auditkit.bias.rankings.popularity import gini, popularity_bands
@@ -165,3 +166,22 @@ def test_bands_hold_a_third_of_the_rows_each() -> None:
 def test_items_named_equally_often_share_a_band() -> None:
     found, _ = popularity_bands(list("abcdef"), list("abcdef"))
     assert set(found) == {"popular"}
+
+
+def test_the_gini_above_chance_has_the_jackknifes_interval_over_users() -> None:
+    rng = np.random.default_rng(5)
+    users, items = np.repeat(range(8), 4), np.tile(range(4), 8)
+    relevance, scores = rng.integers(1, 4, 32).astype(float), rng.normal(size=32)
+    found = exposure(users, items, relevance, scores, items.astype(str), k=3).more_unequal
+
+    def above(kept: np.ndarray) -> float:
+        shown = np.zeros(4)
+        for user in kept:
+            order = items[users == user][np.argsort(-scores[users == user])]
+            shown[order[:3]] += np.array([1, 1 / LOG3, 1 / 2])
+        return float(gini(shown))  # of random orders it is 0
+
+    left_out = [above(np.delete(np.arange(8), one)) for one in range(8)]
+    half = t.ppf(0.975, 7) * np.sqrt(7 * np.var(left_out))
+    assert found.value == pytest.approx(above(np.arange(8)))
+    assert found.high - found.value == pytest.approx(half)

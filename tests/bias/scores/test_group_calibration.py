@@ -8,6 +8,7 @@ from auditkit.bias.scores.group_calibration import excess_moments, group_calibra
 from auditkit.bias.scores.score_counts import ScoreCounts, score_counts
 from auditkit.errors import DataError
 from auditkit.statistics.calibration import expected_calibration_error
+from auditkit.statistics.intervals import rate_interval
 
 
 def scored(sizes: dict[str, int], excess: dict[str, float] | None = None, *, seed: int = 0):
@@ -122,3 +123,15 @@ def test_one_group_has_no_gap_but_its_own_line():
     assert "1 group" in found.gap.estimate.reason
     assert found.left_out == {"tiny": "fewer than 10 rows"}
     assert list(found.table.index) == ["a"]
+
+
+def test_a_row_is_worth_what_two_rows_more_leave_of_its_variance():
+    scores, came = np.array([0.1, 0.2, 0.4, 0.7, 0.9, 0.9]), np.array([0, 0, 1, 0, 1, 1])
+    counts = score_counts(np.tile(came, 2), np.tile(scores, 2), np.repeat(["a", "b"], 6))
+    off, promised = scores - came, scores.mean()
+    spread = np.sum((np.append(off, [promised - 1, promised]) - off.mean()) ** 2) / 8
+    worth = (4 / 8) * (4 / 8) / spread
+    table = measured(counts, min_group_size=1).table
+    low, high = rate_interval(3 * worth, 6 * worth)
+    assert table["low"].tolist() == pytest.approx([promised - float(high)] * 2)
+    assert table["high"].tolist() == pytest.approx([promised - float(low)] * 2)

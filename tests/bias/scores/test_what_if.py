@@ -230,3 +230,10 @@ def test_what_cannot_be_asked_is_refused() -> None:
     with pytest.raises(DataError, match="other groups or scores"):
         decided(other, group_thresholds(counts, "equal_opportunity"), 0.5, np.random.default_rng(0))
     assert isinstance(group_thresholds(counts, "equalized_odds").table, pd.DataFrame)
+
+
+def test_single_thresholds_miss_a_rate_by_no_more_than_a_row() -> None:
+    truth, score, group = people(3000)
+    counts = score_counts(truth, score, group)
+    found = group_thresholds(counts, "demographic_parity", allowed=0.02, lottery=False)
+    assert found.gap <= 0.02 + 1 / counts.rows.min() + 1e-12
