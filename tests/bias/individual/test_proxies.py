@@ -165,9 +165,10 @@ def test_on_adult_relationship_gives_gender_away():
     assert telling(bins_of("age", frame["age"].to_numpy(float)), groups, rng()).high < 0.65
 
 
-def test_groups_that_are_told_for_certain_are_believed_by_the_smaller_one():
-    column = pd.DataFrame({"x": np.repeat([0.0, 1.0], [40, 400])})
-    groups = pd.Series(np.repeat(["a", "b"], [40, 400]))
+def test_groups_that_are_told_for_certain_are_believed_by_the_smallest_one():
+    sizes = [40, 400, 60]
+    column = pd.DataFrame({"x": np.repeat([0.0, 1.0, 2.0], sizes)})
+    groups = pd.Series(np.repeat(["a", "b", "c"], sizes))
     found = proxies(binned(column), groups, np.random.default_rng(0))
     assert found.together.value == 1
     assert found.together.low == pytest.approx(float(rate_interval(20, 20)[0]))

@@ -280,3 +280,11 @@ def test_a_gain_that_is_the_same_for_every_user_has_a_width_all_the_same() -> No
     student = ttest_1samp(values["ndcg"] - 0.3, 0).confidence_interval()
     found = gain_over_random(values, "ndcg")
     assert (found.low, found.high) == pytest.approx((student.low, student.high))
+
+
+def test_the_user_added_lies_at_the_far_end_in_as_much_as_users_lie_at_an_end() -> None:
+    # All four lie at an end, and their mean is .75: a fifth at 0 is .75 away.
+    values = np.array([1.0, 1.0, 1.0, 0.0])
+    assert error_of(values) == pytest.approx(np.sqrt((0.75 + 1.0 * 0.75**2) / 16))
+    assert error_of(np.array([1.0, 0.5])) == pytest.approx(np.sqrt((0.125 + 0.5 * 0.75**2) / 4))
+    assert error_of(values, pooled=2.0) == pytest.approx(np.sqrt((0.75 + 2) / 16))

@@ -10,6 +10,7 @@ from fairlearn.metrics import (
 )
 
 from auditkit.bias.disparity import disparity
+from auditkit.bias.scores import thresholds as room
 from auditkit.bias.scores.score_counts import ScoreCounts, score_counts
 from auditkit.bias.scores.thresholds import SWEPT, threshold_sweep
 from auditkit.errors import UsageError
@@ -121,3 +122,9 @@ def test_bad_requests_are_refused():
         swept(counts, include=float("nan"))
     with pytest.raises(UsageError, match="confidence"):
         swept(counts, confidence=1.0)
+
+
+def test_one_in_twenty_of_the_widest_gaps_by_chance_lies_beyond_the_upper_point():
+    null = room._null_of(np.arange(101) / 100, 0.5)
+    assert null.upper == pytest.approx(0.95)
+    assert null.p_value == pytest.approx(52 / 102)  # 51 of 101 at least as wide, one added to both

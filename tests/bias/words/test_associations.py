@@ -5,6 +5,7 @@ from math import comb
 
 import numpy as np
 import pytest
+from scipy.stats import t
 
 from auditkit.bias.words.associations import TEMPLATES, seat, split_null, weat
 from auditkit.bias.words.effect_size import effect_size, magnitude
@@ -304,3 +305,30 @@ def test_word2vec_has_the_published_effect_sizes(fetched: Callable[[str], Table]
         assert found.effect.value == pytest.approx(size, abs=0.005), name
         assert found.effect.low <= size <= found.effect.high, name
         assert found.p_value < 0.05, name
+
+
+def test_the_interval_is_the_jackknifes_over_the_words_of_all_lists() -> None:
+    rng = np.random.default_rng(6)
+    cosines = rng.uniform(-0.5, 0.9, (9, 7))  # targets (4 of X, 5 of Y) by attributes (3 of A)
+
+    def d(x: list[int], y: list[int], a: list[int], b: list[int]) -> float:
+        both = [cosines[w, a].mean() - cosines[w, b].mean() for w in [*x, *y]]
+        apart = np.mean(both[: len(x)]) - np.mean(both[len(x) :])
+        return float(apart / np.std(both, ddof=1))
+
+    lists = [list(range(4)), list(range(4, 9)), list(range(3)), list(range(3, 7))]
+    parts = []
+    for place, words in enumerate(lists):
+        each = [
+            d(*[[w for w in one if (k, w) != (place, out)] for k, one in enumerate(lists)])
+            for out in words
+        ]
+        parts.append(((len(words) - 1) * np.var(each), len(words) - 1))
+    total = sum(variance for variance, _ in parts)
+    freedom = total**2 / sum(variance**2 / count for variance, count in parts)
+    most = np.sqrt(9 * 8 / (4 * 5))
+    r = d(*lists) / most
+    half = t.ppf(0.975, freedom) * np.sqrt(total) / most / (1 - r * r)
+    found = effect_size(cosines[:, :3], cosines[:, 3:], 4)
+    ends = most * np.tanh(np.arctanh(r) + np.array([-half, half]))
+    assert (found.value, found.low, found.high) == pytest.approx((d(*lists), *ends))
