@@ -73,7 +73,7 @@ class Measures:
     draws: int = ranged(500, 100, 100_000)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
-        """One finding, on the column whose base rates differ most surely; the guide."""
+        """A finding for each sensitive column; the guide."""
         subject.require(Task.DECISION)
         told = [
             Told(
@@ -88,7 +88,8 @@ class Measures:
             for column, counts in subject.counts.items()
         ]
         target = subject.table.schema
-        yield _finding(told, f"{target.target.name} = {target.positive}")
+        for one in told:
+            yield _finding(one, f"{target.target.name} = {target.positive}")
         yield Section(
             title="Which measure, and which cannot hold together",
             text="No model satisfies all measures of fairness: choose by the question that matters "
@@ -101,18 +102,13 @@ class Measures:
         )
 
 
-def _finding(told: list[Told], outcome: str) -> Finding:
-    def certainty(one: Told) -> float:
-        gap = one.found.gap.estimate
-        return gap.low if gap.defined else -1.0
-
-    most = max(told, key=certainty)
-    found, where = most.found, {"column": most.column}
+def _finding(told: Told, outcome: str) -> Finding:
+    found, where = told.found, {"column": told.column}
     metric = "false positive rates forced apart"
     if not found.differ:
         gap = found.gap.estimate
         return finding(
-            f"By {most.column}, the shares that have {outcome} lie within {points(gap.value)} of "
+            f"By {told.column}, the shares that have {outcome} lie within {points(gap.value)} of "
             "each other, and the rows do not show that they differ: as far as they tell, no "
             "measure rules out another.",
             gap,
@@ -127,7 +123,7 @@ def _finding(told: list[Told], outcome: str) -> Finding:
     now = float(found.ties["now"].iloc[0])
     apart = f"their false positive rates would have to be {points(found.main.value)} apart"
     return finding(
-        f"By {most.column}, {percent(base[found.first])} of {found.first} and "
+        f"By {told.column}, {percent(base[found.first])} of {found.first} and "
         f"{percent(base[found.second])} of {found.second} have {outcome}, so that predictive "
         "parity and equal error rates cannot both hold: were the precision "
         f"({percent(found.rates['precision'])}) and the true positive rate "

@@ -117,6 +117,14 @@ def test_what_equal_precision_forces_is_told_with_these_numbers():
     assert len(section.views[2].frame) == 3
 
 
+def test_each_sensitive_column_has_its_own_sentence_on_what_it_forces():
+    frame = counted(a=(40, 10, 10, 40), b=(16, 4, 4, 76)).assign(half=np.arange(200) % 2)
+    findings, _ = told(Measures(), subject(frame, sensitive=("group", "half")))
+    assert [one.where["column"] for one in findings] == ["group", "half"]
+    assert findings[0].message.startswith("By group, 50.0 % of a")
+    assert findings[1].message.startswith("By half, the shares that have label = 1 lie within")
+
+
 def test_equal_base_rates_rule_nothing_out():
     even = subject(counted(a=(40, 10, 10, 40), b=(400, 100, 100, 400)))
     findings, section = told(Measures(), even)
