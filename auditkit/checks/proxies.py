@@ -72,12 +72,12 @@ class ProxyColumns:
         most = found.alone.iloc[0] if len(found.alone) else None
         own = column in subject.table.schema.feature_names
         given = " (which the model is given as well)" if own else ""
-        several = f"; told best is {found.best}, worst {found.worst}" if found.best else ""
+        several = f"; {found.best} is told best, {found.worst} worst" if found.best else ""
         message = ""
         if most is not None:
             message = (
-                f"From the other {features} feature{'s' * (features > 1)}, {column}{given} is "
-                f"told with an AUC of {found.together.value:.3f} (0.5 is a coin), and named "
+                f"From the other {features} feature{'s' * (features > 1)}, {column}{given} can "
+                f"be told with an AUC of {found.together.value:.3f} (0.5 is a coin), and is named "
                 f"rightly for {percent(found.right.value)} of rows, where always naming the "
                 f"commonest is right for {percent(found.majority)}. By itself {most['feature']} "
                 f"tells most ({most['value']:.3f}){several}."
