@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.bias.disparity import disparity, rows_needed
-from auditkit.bias.groups import group_counts, label, label_counts, rate_estimates
+from auditkit.bias.groups import group_counts, label, label_counts, rate_estimates, share
 from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_most, exactly, finding, percent, points
 from auditkit.data.profile import incomplete, seen_before
@@ -230,4 +230,4 @@ class Duplicates:
 
 def _share(marked: np.ndarray) -> Estimate:
     """Of these rows, not of a population: counted, without an interval."""
-    return exactly(float(marked.mean()), n=len(marked))
+    return exactly(float(share(marked.sum(), len(marked))), n=len(marked))

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.bias.individual.flipping import Answers, Asked, compared, joined
-from auditkit.bias.individual.identity_terms import Swaps, sentences, swaps
+from auditkit.bias.individual.identity_terms import Swaps, are_names, sentences, swaps
 from auditkit.bias.individual.identity_words import Dimension
 from auditkit.checks.base import CHECKS, at_most, finding, percent, points
 from auditkit.checks.flipping import (
@@ -27,7 +27,6 @@ from auditkit.statistics.estimate import settled_at
 from auditkit.subject import Subject
 
 PROBE = 50  # texts that are asked a second time
-SHORT = 4  # words: where the median text has fewer, texts are names and no sentences
 
 
 @CHECKS.register("flipped-terms")
@@ -55,7 +54,7 @@ class FlippedTerms:
         texts = subject.frame[column].astype(str).tolist()
         own = swaps(texts)
         enough = [one for one in own if len(one.texts) >= self.min_texts]
-        if not enough and np.median([len(one.split()) for one in texts]) < SHORT:
+        if not enough and are_names(texts):
             raise NotApplicable("the texts are single words: none of them speaks of a person")
         before, rng = steady_answers(subject, probe=PROBE), subject.rng(self.rule)
         audited = [one.at(drawn(len(one.texts), self.most_texts, rng)) for one in enough]

@@ -12,7 +12,12 @@ from auditkit.bias.rankings.exposure import Exposure, exposure
 from auditkit.bias.rankings.popularity import popularity_bands
 from auditkit.bias.rankings.ranking import MEASURES, by_user, liked_from
 from auditkit.bias.rankings.ranking_gaps import groups_of_users, service_gap
-from auditkit.bias.rankings.user_means import gain_over_random, served, within_groups
+from auditkit.bias.rankings.user_means import (
+    gain_over_random,
+    in_random_order,
+    served,
+    within_groups,
+)
 from auditkit.checks.base import CHECKS, at_least, finding, percent, points
 from auditkit.checks.contrasts import gap_finding
 from auditkit.checks.ranking_views import items_section, users_section
@@ -123,7 +128,7 @@ class Recommendation:
 
     def _service(self, per_user: pd.DataFrame, asked: Asked) -> Iterator[Finding]:
         name = f"NDCG@{self.k}"
-        ndcg, chance = served(per_user, "ndcg"), per_user["ndcg_random"].mean()
+        ndcg, chance = served(per_user, "ndcg"), in_random_order(per_user, "ndcg")
         silent = int(per_user["ndcg"].isna().sum())
         yield finding(
             f"The items of {ndcg.n:,} users, each user's ranked by the model, reach an {name} of "
@@ -147,7 +152,7 @@ class Recommendation:
             remedy="Do not rank by this model: a random order serves users as well.",
             rows_needed=lambda: settled_at(gain, self.min_gain),
         )
-        recall, chance = served(per_user, "recall"), per_user["recall_random"].mean()
+        recall, chance = served(per_user, "recall"), in_random_order(per_user, "recall")
         silent = int(per_user["recall"].isna().sum())
         yield finding(
             f"Of what a user rates {asked.relevant_from:.3g} or more, {percent(recall.value)} are "

@@ -14,6 +14,13 @@ MODULES = {
     ".".join(path.relative_to(HOUSE.parent).with_suffix("").parts).removesuffix(".__init__"): path
     for path in HOUSE.rglob("*.py")
 }
+# fmt: off
+MATHEMATICS = {
+    "mean", "nanmean", "average", "median", "quantile", "percentile", "std",
+    "var", "ptp", "sqrt", "square", "power", "exp", "log",
+    "cumsum", "bincount", "histogram", "dot", "cov", "corr", "corrcoef",
+}  # asked of a room
+# fmt: on
 HEAVY = ("torch", "captum", "pandas", "numpy", "plotly", "fairlearn", "jinja2", "sklearn", "scipy")
 
 
@@ -84,6 +91,16 @@ def test_checks_draw_nothing():
         tops = {one.split(".")[0] for one in imports(path)}
         assert not tops & {"plotly", "jinja2"}, name
         assert not any(in_room(one, "report") for one in ours(path)), name
+
+
+def test_checks_do_no_mathematics():
+    """They count, order and compare; whatever needs a formula is asked of a measuring room."""
+    for name, path in modules_in("checks"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            called = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+            assert not (called and node.func.attr in MATHEMATICS), f"{name}: {ast.unparse(node)}"
+            powered = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+            assert not powered, f"{name}: {ast.unparse(node)}"
 
 
 def test_measuring_rooms_can_be_used_alone():

@@ -17,6 +17,7 @@ Ints = NDArray[np.int64]
 
 VOWELS = tuple("aeiou")
 WORD = re.compile(r"\w+")
+SHORT = 4  # words: where the median text has fewer, texts are names and no sentences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -112,6 +113,11 @@ def _swaps(texts: Sequence[str], places: Sequence[int], dimension: Dimension) ->
     ]
     own = [texts[place] for place, _ in kept]
     return _made(dimension, own, (place for place, _ in kept), made, **left)
+
+
+def are_names(texts: Sequence[str]) -> bool:
+    """Whether the median text has too few words to be a sentence."""
+    return float(np.median([len(one.split()) for one in texts])) < SHORT
 
 
 def sentences(dimension: Dimension, templates: Sequence[str] = TEMPLATES) -> Swaps:

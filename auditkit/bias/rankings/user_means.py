@@ -53,6 +53,11 @@ def served(per_user: pd.DataFrame, measure: str, *, confidence: float = 0.95) ->
     return _mean(values, error_of(values), (0.0, 1.0), confidence)
 
 
+def in_random_order(per_user: pd.DataFrame, measure: str) -> float:
+    """The mean of a measure over the users who have one, were their items in a random order."""
+    return float(per_user[f"{measure_of(measure)}_random"].mean())
+
+
 def gain_over_random(per_user: pd.DataFrame, measure: str, *, confidence: float = 0.95) -> Estimate:
     """How much above a random order of the same candidates a measure is, on average over users."""
     both = per_user[[measure_of(measure), f"{measure}_random"]].dropna().to_numpy(float)

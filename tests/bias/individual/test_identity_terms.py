@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from auditkit.bias.individual.identity_terms import sentences, swapped, swaps
+from auditkit.bias.individual.identity_terms import are_names, sentences, swapped, swaps
 from auditkit.bias.individual.identity_words import DIMENSIONS, TEMPLATES
 
 BY_NAME = {one.name: one for one in DIMENSIONS}
@@ -30,6 +30,11 @@ MEN, WOMEN = 0, 1
 )
 def test_words_are_swapped_whole_in_their_case_and_with_their_article(text, group, wanted):
     assert swapped(text, GENDER, group) == wanted
+
+
+def test_texts_are_names_where_most_have_fewer_than_four_words():
+    assert are_names(["Ann", "Mary Ann Lee", "my mother said so"])
+    assert not are_names(["Ann", "my mother said so", "she told her son"])
 
 
 def test_terms_of_several_words_and_of_more_than_two_groups():

@@ -10,7 +10,13 @@ from sklearn.metrics import ndcg_score
 
 from auditkit.bias.rankings.ranking import by_user, liked_from, ranked
 from auditkit.bias.rankings.ranking_gaps import groups_of_users, service_gap
-from auditkit.bias.rankings.user_means import error_of, gain_over_random, served, within_groups
+from auditkit.bias.rankings.user_means import (
+    error_of,
+    gain_over_random,
+    in_random_order,
+    served,
+    within_groups,
+)
 from auditkit.errors import DataError, UsageError
 
 LOG3 = np.log2(3)
@@ -113,6 +119,15 @@ def test_a_perfect_order_is_one_and_a_reversed_one_the_worst() -> None:
     assert (worst["ndcg"] < worst["ndcg_random"]).all()
     assert gain_over_random(best, "ndcg").low > 0
     assert gain_over_random(worst, "ndcg").high < 0
+
+
+def test_a_random_order_puts_the_better_of_two_items_first_half_of_the_time() -> None:
+    per_user = by_user(
+        ["u", "u", "v", "v", "v", "w"], [0, 1, 0, 1, 1, 1], [1.0, 2, 3, 4, 5, 6], k=1
+    )
+    assert in_random_order(per_user.loc[["u"]], "ndcg") == pytest.approx(0.5)
+    assert in_random_order(per_user.drop("w"), "ndcg") == pytest.approx((1 / 2 + 2 / 3) / 2)
+    assert in_random_order(per_user, "ndcg") == in_random_order(per_user.drop("w"), "ndcg")
 
 
 def test_a_place_beyond_k_is_worth_nothing() -> None:
