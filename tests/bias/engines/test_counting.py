@@ -102,7 +102,7 @@ def test_every_engine_adds_numbers_up_to_the_same_last_digit(table: Any) -> None
 @pytest.mark.parametrize("master", ["local[2]", pytest.param(CLUSTER, marks=pytest.mark.slow)])
 def test_two_workers_of_spark_count_as_every_other_engine(master: str) -> None:
     with spark(master) as session:
-        table = session.createDataFrame(ROWS).repartition(2)
+        table = session.createDataFrame(ROWS).repartition(2).cache()
         for sensitive in GROUPS:
             test_every_engine_counts_as_arrays_are_counted(table, sensitive)
         test_every_engine_cuts_numbers_into_the_same_bands(table)
