@@ -24,7 +24,6 @@ from auditkit.statistics.intervals import difference_of, score_limits, z_of
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-SWEPT = ("selection_rate", "true_positive_rate", "false_positive_rate")
 METHOD = "score intervals of all pairs at once (Tukey), at this threshold alone"
 
 

@@ -12,10 +12,14 @@ from fairlearn.metrics import (
 from auditkit.bias.disparity import disparity
 from auditkit.bias.scores import thresholds as room
 from auditkit.bias.scores.score_counts import ScoreCounts, score_counts
-from auditkit.bias.scores.thresholds import SWEPT, threshold_sweep
+from auditkit.bias.scores.thresholds import threshold_sweep
 from auditkit.errors import UsageError
 
-FAIRLEARN = dict(zip(SWEPT, (selection_rate, true_positive_rate, false_positive_rate), strict=True))
+FAIRLEARN = {
+    "selection_rate": selection_rate,
+    "true_positive_rate": true_positive_rate,
+    "false_positive_rate": false_positive_rate,
+}
 
 
 def scored(n: int, *, shift: float, groups: int = 3, seed: int = 0) -> tuple:
@@ -38,7 +42,7 @@ def test_at_every_threshold_it_is_fairlearn():
     for place in range(0, len(thresholds), 17):
         decided = (score >= thresholds[place]).astype(int)
         frame = MetricFrame(metrics=FAIRLEARN, y_true=y, y_pred=decided, sensitive_features=group)
-        for name in SWEPT:
+        for name in FAIRLEARN:
             assert found[name].gaps["gap"][place] == pytest.approx(frame.difference()[name])
             assert list(found[name].rates.iloc[place]) == pytest.approx(
                 list(frame.by_group[name].astype(float))
