@@ -26,6 +26,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 SUREST = 1 - 1e-15  # no confidence is 1
+FARTHEST = z_of(SUREST)
 
 MEASURES: Mapping[str, str] = MappingProxyType(
     {
@@ -222,7 +223,7 @@ def limits_of(means: list[GroupMean], measure: str, z: float) -> Bounds:
     value, error, units = columns_of(means, measure)
     low, high = _by_student(value, error, units, measure, z)
     unlike = np.array([one.unlike for one in means])
-    reach = score_limits(np.zeros(len(means)), units, z)[1] * unlike
+    reach = score_limits(np.zeros(len(means)), units, min(z, FARTHEST))[1] * unlike
     if measure == "signed_error":
         near, far = value - reach, value + reach
     elif measure == "root_mean_squared_error":

@@ -106,7 +106,8 @@ def _drawn(
         spread = np.sqrt(spread * units / (units - 1)) / k
         if measure == "root_mean_squared_error":
             mean, spread = rooted(mean, spread)
-        values[:, place], errors[:, place] = mean, spread
+        # A draw in which all are alike is no surer than the sample: it would be infinitely far off.
+        values[:, place], errors[:, place] = mean, np.where(spread > 0, spread, error[place])
     return values, errors
 
 

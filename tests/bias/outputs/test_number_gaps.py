@@ -177,10 +177,12 @@ def test_rows_that_are_all_alike_prove_nothing_of_others(measure: str) -> None:
 
 
 def test_a_group_without_an_error_among_rare_ones_is_no_proof_of_a_gap() -> None:
-    rng, wrong = np.random.default_rng(2), 0
+    rng, wrong, wide = np.random.default_rng(2), 0, 0
     for _ in range(200):
         off = (rng.random(120) < 0.05).astype(float)  # three groups of 40, the same rate in each
         errors = number_errors(np.zeros(120), off, np.repeat(list("abc"), 40))
         gap = error_gap(errors, "mean_absolute_error", rng=rng, draws=100)
-        wrong += gap.estimate.low > 0
+        wrong += not gap.estimate.low <= 0 <= gap.estimate.high
+        wide += gap.estimate.high > 1
     assert wrong <= 200 * 0.06 + 2 * np.sqrt(200 * 0.06 * 0.94)
+    assert not wide  # an error is 1 at most
