@@ -169,7 +169,7 @@ def _answer(question: Question, report: AuditReport, anchors: Mapping[int, str])
         status=status or Status.NOT_APPLICABLE,
         short=_short(question, status),
         points=(*_points(shown, anchors), *broken[:2]),
-        rest=_rest(findings, shown),
+        rest=_rest(findings, shown, _unasked(results) if status is Status.MEASURED else ""),
         reasons=() if status else _why_not(question, results, report.not_tested),
     )
 
@@ -222,11 +222,21 @@ def _why_not(
     )
 
 
-def _rest(findings: Sequence[Finding], shown: Sequence[Finding]) -> str:
+def _rest(findings: Sequence[Finding], shown: Sequence[Finding], unasked: str) -> str:
     left = Counter(one.status for one in findings)
     left.subtract(one.status for one in shown)
     parts = [f"{left[status]} {status.value}" for status in ORDER if left[status] > 0]
-    return f"Beside these: {', '.join(parts)}." if parts and shown else ""
+    beside = f"Beside these: {', '.join(parts)}." if parts and shown else ""
+    return f"{beside} {unasked}".strip()
+
+
+def _unasked(results: Sequence[CheckResult]) -> str:
+    """Why most of a question's checks gave no answer, where one reason keeps them from it."""
+    reasons = Counter(one.reason for one in results if one.reason and not one.findings)
+    reason, number = reasons.most_common(1)[0] if reasons else ("", 0)
+    if 2 * number <= len(results):
+        return ""
+    return f"{number} of {len(results)} checks gave no answer: {reason}."
 
 
 def _not_compared(report: AuditReport) -> list[Finding]:

@@ -164,6 +164,16 @@ def test_groups_that_could_not_be_compared_are_no_pass():
     assert judged.verdict is Status.PASSED
 
 
+def test_what_was_measured_does_not_hide_that_most_checks_gave_no_answer():
+    report = report_of(Status.MEASURED, Status.NOT_APPLICABLE, Status.NOT_APPLICABLE)
+    idle = [replace(one, findings=(), reason="no column was named") for one in report.results[1:]]
+    report = replace(report, results=(report.results[0], *idle))
+    assert "2 of 3 checks gave no answer: no column was named." in answer(report).rest
+    judged = replace(report.results[0], status=Status.PASSED)
+    assert "no answer" not in answer(replace(report, results=(judged, *idle))).rest
+    assert "no answer" not in answer(replace(report, results=(report.results[0], idle[0]))).rest
+
+
 def test_flipping_an_attribute_does_not_explain_why_a_model_decides():
     listed = (("Flipping the sensitive attribute", "a"), ("Attribution methods", "b"))
     assert answer(replace(empty(), not_tested=listed), "why").reasons == (listed[1],)
