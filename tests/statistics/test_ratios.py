@@ -64,3 +64,8 @@ def test_rows_without_an_error_do_not_prove_that_there_is_none() -> None:
     assert (found.value, found.low) == (0, 0)
     assert found.high == pytest.approx(rate_interval(0, 20)[1])
     assert math.isnan(ratio_estimate([0], [3], least=0).high)
+
+
+def test_two_rows_are_enough_for_an_interval() -> None:
+    found = ratio_estimate([1, 3], [4, 4])  # residuals -1 and 1 over 4: sd root 2 / 4
+    assert found.high - found.value == pytest.approx(t.ppf(0.975, 1) / 4)

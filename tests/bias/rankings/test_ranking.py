@@ -5,7 +5,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import ttest_1samp
+from scipy.stats import t, ttest_1samp
 from sklearn.metrics import ndcg_score
 
 from auditkit.bias.rankings.ranking import by_user, liked_from, ranked
@@ -288,7 +288,8 @@ def test_standard_errors_of_draws_are_those_of_the_drawn_rows() -> None:
 def test_a_gain_that_is_the_same_for_every_user_has_a_width_all_the_same() -> None:
     per_user = by_user(np.repeat(np.arange(6), 4), [3, 2, 1, 0] * 6, [4, 3, 2, 1] * 6)
     gain = gain_over_random(per_user, "ndcg")
-    assert gain.low < gain.value - 0.1
+    # All six are at 1: the user added would be at 0, so that the standard error is 1/6.
+    assert gain.value - gain.low == pytest.approx(t.ppf(0.975, 5) / 6)
     # Where users vary and none is at an end of the scale it is Student's.
     rng = np.random.default_rng(3)
     values = pd.DataFrame({"ndcg": rng.uniform(0.2, 0.9, 9), "ndcg_random": np.full(9, 0.3)})

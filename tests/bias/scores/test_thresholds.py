@@ -14,6 +14,7 @@ from auditkit.bias.scores import thresholds as room
 from auditkit.bias.scores.score_counts import ScoreCounts, score_counts
 from auditkit.bias.scores.thresholds import threshold_sweep
 from auditkit.errors import UsageError
+from auditkit.statistics.intervals import difference_interval, z_of
 
 FAIRLEARN = {
     "selection_rate": selection_rate,
@@ -132,3 +133,12 @@ def test_one_in_twenty_of_the_widest_gaps_by_chance_lies_beyond_the_upper_point(
     null = room._null_of(np.arange(101) / 100, 0.5)
     assert null.upper == pytest.approx(0.95)
     assert null.p_value == pytest.approx(52 / 102)  # 51 of 101 at least as wide, one added to both
+
+
+def test_a_small_group_is_not_compared_with_itself():
+    # Half of 12 and half of 1,200: the gap is 0, its upper end that of these two.
+    group = np.repeat(["small", "large"], [12, 1200])
+    score = np.concatenate([np.tile([0.2, 0.8], 6), np.tile([0.2, 0.8], 600)])
+    here = swept(score_counts(np.zeros(1212, int), score, group), include=0.5)["selection_rate"]
+    low, high = difference_interval(6, 12, 600, 1200, z_of(0.95))
+    assert here.at(0.5).estimate.high == pytest.approx(max(-float(low), float(high)))
