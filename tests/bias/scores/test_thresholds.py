@@ -9,12 +9,13 @@ from fairlearn.metrics import (
     true_positive_rate,
 )
 
+from auditkit.bias.bootstrap import tukey
 from auditkit.bias.disparity import disparity
 from auditkit.bias.scores import thresholds as room
 from auditkit.bias.scores.score_counts import ScoreCounts, score_counts
 from auditkit.bias.scores.thresholds import threshold_sweep
 from auditkit.errors import UsageError
-from auditkit.statistics.intervals import difference_interval, z_of
+from auditkit.statistics.intervals import difference_interval
 
 FAIRLEARN = {
     "selection_rate": selection_rate,
@@ -137,8 +138,8 @@ def test_one_in_twenty_of_the_widest_gaps_by_chance_lies_beyond_the_upper_point(
 
 def test_a_small_group_is_not_compared_with_itself():
     # Half of 12 and half of 1,200: the gap is 0, its upper end that of these two.
-    group = np.repeat(["small", "large"], [12, 1200])
-    score = np.concatenate([np.tile([0.2, 0.8], 6), np.tile([0.2, 0.8], 600)])
-    here = swept(score_counts(np.zeros(1212, int), score, group), include=0.5)["selection_rate"]
-    low, high = difference_interval(6, 12, 600, 1200, z_of(0.95))
+    group = np.repeat(["a", "b", "c"], [1200, 12, 1200])
+    score = np.tile([0.2, 0.8], 1206)
+    here = swept(score_counts(np.zeros(2412, int), score, group), include=0.5)["selection_rate"]
+    low, high = difference_interval(6, 12, 600, 1200, tukey((3,), 0.95))
     assert here.at(0.5).estimate.high == pytest.approx(max(-float(low), float(high)))
