@@ -108,6 +108,7 @@ class BiasAmplification:
             metric="bias amplification beyond noise",
             unit=Unit.POINTS,
             status=at_most(excess, limit),
+            ceiling=True,
             limit=limit,
             null=0.0,
             where=_where(found),

@@ -93,6 +93,7 @@ class Associations:
             metric="effect size of an association",
             unit=Unit.NUMBER,
             status=at_most(size, limit),
+            ceiling=True,
             limit=limit,
             null=found.null.mean,
             where={

@@ -61,11 +61,13 @@ def finding(
     remedy: str = "",
     rows_needed: Callable[[], int | None] = lambda: None,
     p_value: float | None = None,
+    ceiling: bool = False,
 ) -> Finding:
     """The finding for an estimate. rows_needed is asked only where the rows do not tell.
 
     An undefined estimate says its reason in place of the message. p_value, of evidence this far
-    beyond the limit, is read from the interval where it is not given.
+    beyond the limit, is read from the interval where it is not given; ceiling says that harm lies
+    above the limit.
     """
     status = status if estimate.defined else Status.NOT_APPLICABLE
     known = not (math.isnan(estimate.low) or math.isnan(estimate.high))
@@ -86,7 +88,7 @@ def finding(
         remedy=remedy if judged else "",
         reason=estimate.reason,
         rows_needed=rows_needed() if status is Status.INSUFFICIENT else None,
-        p_value=_p_of(estimate, limit, status) if p_value is None else p_value,
+        p_value=_p_of(estimate, limit, status, ceiling) if p_value is None else p_value,
     )
 
 
@@ -123,11 +125,15 @@ def points(value: float) -> str:
     return "undefined" if math.isnan(value) else f"{100 * value:.1f} points"
 
 
-def _p_of(estimate: Estimate, limit: float | None, status: Status) -> float:
-    """1 for what passed; where the rows do not tell, harm is taken to lie on the value's side."""
+def _p_of(estimate: Estimate, limit: float | None, status: Status, ceiling: bool) -> float:
+    """1 for what passed, and for what lies within a limit that harm exceeds.
+
+    Of another limit harm is taken to lie on the value's side where the rows do not tell.
+    """
     if limit is None:
         return math.nan
-    return 1.0 if status is Status.PASSED else chance_beyond(estimate, limit)
+    within = status is Status.PASSED or (ceiling and estimate.value <= limit)
+    return 1.0 if within else chance_beyond(estimate, limit)
 
 
 def _judged(estimate: Estimate, limit: float | None, *, above: Status, below: Status) -> Status:

@@ -92,6 +92,7 @@ class FlippedAttribute:
             rate,
             metric="flip rate",
             status=at_most(rate, self.max_rate),
+            ceiling=True,
             limit=self.max_rate,
             null=0.0,
             where={"column": column, **most_often(asked)},

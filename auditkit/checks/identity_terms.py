@@ -100,6 +100,7 @@ class FlippedTerms:
             rate,
             metric="flip rate of terms",
             status=at_most(rate, self.max_rate),
+            ceiling=True,
             limit=self.max_rate,
             null=0.0,
             where={"dimension": name, **most_often(asked)},

@@ -185,6 +185,7 @@ class IndividualInequality:
             metric=f"generalised entropy index ({self.alpha:g})",
             unit=Unit.NUMBER,
             status=at_most(index, self.max_index),
+            ceiling=True,
             limit=self.max_index,
             remedy="Fewer errors make people more equal: see who meets them (results by group, "
             "worst-served), and where a refusal weighs more than a grant move the threshold.",

@@ -64,6 +64,7 @@ class MinimalPairs:
             share,
             metric="stereotyped sentence likelier",
             status=at_most(share, self.max_share),
+            ceiling=True,
             limit=self.max_share,
             null=0.5,
             where={

@@ -88,6 +88,7 @@ class ProxyColumns:
             metric="AUC of proxies",
             unit=Unit.NUMBER,
             status=at_most(found.together, self.max_auc),
+            ceiling=True,
             limit=self.max_auc,
             null=CHANCE,
             where={"column": column, **_left_out(found)},

@@ -201,6 +201,7 @@ class RocCurves:
             estimate,
             metric="area between ROC curves",
             status=at_most(found.largest(), limit),
+            ceiling=True,
             limit=limit,
             null=found.null.mean,
             where=where,

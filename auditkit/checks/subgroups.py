@@ -172,6 +172,7 @@ def _worse(
         metric="difference of a slice from the others",
         unit=Unit.POINTS if share else Unit.NUMBER,
         status=at_most(estimate, limit),
+        ceiling=True,
         limit=limit,
         null=0.0,
         where={"slice": line["slice"], "rows of both halves": f"{rows:,}"},

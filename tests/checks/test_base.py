@@ -114,3 +114,15 @@ def test_a_finding_against_a_limit_says_how_likely_such_evidence_is_at_the_limit
 
 def test_without_a_limit_there_is_no_such_chance():
     assert math.isnan(judged(between(0.1, 0.2), None))
+
+
+def test_a_value_within_a_limit_that_harm_exceeds_is_no_evidence_of_harm():
+    rate = Estimate(value=0.01, low=0.0, high=0.0505, n=100, method="test")
+    options = {"metric": "flip rate", "limit": 0.05, "status": at_most(rate, 0.05)}
+    found = finding("", rate, ceiling=True, **options)
+    assert found.status is Status.INSUFFICIENT
+    assert found.p_value == 1
+    beyond = Estimate(value=0.09, low=0.04, high=0.15, n=100, method="test")
+    assert finding("", beyond, ceiling=True, **options).p_value == pytest.approx(
+        finding("", beyond, **options).p_value
+    )
