@@ -28,3 +28,10 @@ def test_training_rows_have_the_groups_that_the_audited_ones_have(tmp_path):
     assert subject.sensitive == ("bmi",)
     assert subject.train is not None
     assert subject.train.schema == subject.table.schema
+    cut = AuditConfig(
+        model=str(tmp_path / "made"), sensitive=("bmi",), bands={"bmi": (-0.01, 0.02)}
+    )
+    declared = load_subject(cut)
+    assert declared.train is not None
+    assert declared.train.schema == declared.table.schema
+    assert declared.train.schema.sensitive[0].bands == (-0.01, 0.02)
