@@ -34,7 +34,7 @@ class Attending(nn.Module):
     """Attention of three steps of width 4 to themselves, without projections."""
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        steps = x[:, None, :, None].expand(-1, 1, -1, 4)  # (B, heads, T, d)
+        steps = x[:, None, :, None].expand(-1, 1, -1, 4).contiguous()  # (B, heads, T, d)
         return nn.functional.scaled_dot_product_attention(steps, steps, steps).mean(dim=(1, 2, 3))
 
 
