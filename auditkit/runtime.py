@@ -21,12 +21,14 @@ Progress = Callable[[str, int], AbstractContextManager[Tick]]
 class Runtime:
     """The choices made once for a whole run.
 
-    device is "auto", "cpu", "cuda" or "cuda:1"; batch_size counts rows a forward pass.
+    device is "auto", "cpu", "cuda" or "cuda:1"; batch_size counts rows a forward pass; memory is
+    in megabytes what a pass with its gradients may keep, where an explanation sends rows of its own.
     """
 
     device: str = "auto"
     seed: int = ranged(0, 0, MOST)
     batch_size: int = ranged(4096, 1)
+    memory: int = ranged(128, 1)
 
     def __post_init__(self) -> None:
         require_ranges(self, "the run's settings")

@@ -57,6 +57,7 @@ class PiecewiseLinear(nn.Module):
     that the network can treat every stretch of the axis differently and stay continuous.
     """
 
+    embeds: ClassVar[bool] = True  # each number by itself: read by attribution
     lower: Tensor
     width: Tensor
 
@@ -83,6 +84,8 @@ class PiecewiseLinear(nn.Module):
 
 class Periodic(nn.Module):
     """Each number as sines and cosines of learned frequencies, then a linear layer."""
+
+    embeds: ClassVar[bool] = True
 
     def __init__(self, columns: int, size: int, *, frequencies: int = 32, scale: float = 2.0):
         super().__init__()

@@ -1,0 +1,225 @@
+"""What is explained: one number of a model's answer for each row."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from auditkit.attribution.baselines import Baseline
+from auditkit.attribution.memory import rows_at_once
+from auditkit.attribution.players import Players
+from auditkit.errors import DataError, ModelError, UsageError
+from auditkit.runtime import Runtime
+
+Model = nn.Module | Callable[..., Any]
+Targets = int | Sequence[int] | Tensor | None
+
+
+@dataclass(kw_only=True)
+class Cost:
+    """What was asked of the model: rows that went forward, and rows that went back as well."""
+
+    forward: int = 0
+    backward: int = 0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Question:
+    """A model, B rows and which number of its answer is explained.
+
+    inputs are tensors as the model takes them, rows first, on its device. targets is (B, k)
+    int64, one place in each of the answer's k axes after the rows; k is 0 where the answer is
+    one number a row. Made by `question_of`, which has checked all of it.
+    """
+
+    model: Model
+    inputs: tuple[Tensor, ...]
+    targets: Tensor
+    baseline: Baseline
+    players: Players
+    runtime: Runtime
+    cost: Cost = field(default_factory=Cost)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are explained."""
+        return len(self.inputs[0])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the rows are."""
+        return self.inputs[0].device
+
+    def at(self, rows: Tensor) -> "Question":
+        """The same question of some rows, in the order of `rows` (m,); costs are shared."""
+        here = rows.to(self.device)
+        return Question(
+            model=self.model,
+            inputs=tuple(one[here] for one in self.inputs),
+            targets=self.targets[here],
+            baseline=self.baseline.at(here),
+            players=self.players.at(here),
+            runtime=self.runtime,
+            cost=self.cost,
+        )
+
+    def answer(self, inputs: tuple[Tensor, ...], rows: Tensor | None = None) -> Tensor:
+        """The number that is explained, (m,), of any inputs of m rows, in one pass.
+
+        rows (m,) says to which explained row each belongs, and so which target is looked at;
+        None where inputs are the explained rows themselves. Gradients flow where they are on.
+        """
+        self.cost.forward += len(inputs[0])
+        return self.selected(self.model(*inputs), rows)
+
+    def selected(self, outputs: Tensor, rows: Tensor | None = None) -> Tensor:
+        """The explained number of each row of the model's outputs (m, ...)."""
+        targets = self.targets if rows is None else self.targets[rows]
+        if targets.shape[1] == 0:
+            return outputs.reshape(len(outputs))
+        return outputs[(torch.arange(len(outputs), device=outputs.device), *targets.unbind(1))]
+
+    @torch.no_grad()
+    def answers(self, inputs: tuple[Tensor, ...], rows: Tensor | None = None) -> Tensor:
+        """The same as (m,) float64, without gradients and in internal batches."""
+        m = len(inputs[0])
+        where = torch.arange(m, device=self.device) if rows is None else rows
+        parts = [
+            self.answer(
+                tuple(one[start : start + self.at_once] for one in inputs),
+                where[start : start + self.at_once],
+            ).double()
+            for start in range(0, m, self.at_once)
+        ]
+        return torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64)
+
+    @cached_property
+    def own(self) -> Tensor:
+        """The explained number of the rows as they are, (B,) float64."""
+        return self.answers(self.inputs)
+
+    @cached_property
+    def reference(self) -> Tensor:
+        """The explained number of the baseline, (B,) float64; the mean where it has several."""
+        if not self.baseline.several:
+            return self.answers(self.baseline.single(self.rows))
+        many = len(self.baseline.rows[0])
+        rows = torch.arange(self.rows, device=self.device).repeat_interleave(many)
+        held = tuple(
+            start.repeat(self.rows, *[1] * (start.ndim - 1)) for start in self.baseline.rows
+        )
+        return self.answers(held, rows).view(self.rows, many).mean(dim=1)
+
+    @cached_property
+    def at_once(self) -> int:
+        """Rows a pass within the runtime's memory, as if all of them went back as well."""
+
+        def forward(n: int) -> Tensor:
+            rows = torch.arange(n, device=self.device) % self.rows
+            with torch.enable_grad():
+                moved = tuple(
+                    one[rows].requires_grad_() if one.is_floating_point() else one[rows]
+                    for one in self.inputs
+                )
+                return self.selected(self.model(*moved), rows)
+
+        return rows_at_once(forward, self.runtime.memory, self.runtime.batch_size)
+
+
+@contextmanager
+def at_rest(model: Model) -> Iterator[None]:
+    """Inside, the model is as it is used: no dropout, no running statistics, weights fixed.
+
+    Every part leaves in the mode it came, every weight with the gradients it wanted. A recurrent
+    network is kept from cuDNN, which cannot go back through one that is not training.
+    """
+    if not isinstance(model, nn.Module):
+        yield
+        return
+    modes = [(one, one.training) for one in model.modules()]
+    wanted = [(one, one.requires_grad) for one in model.parameters()]
+    recurrent = any(isinstance(one, nn.RNNBase) for one, _ in modes)
+    try:
+        model.eval()
+        for weight, _ in wanted:
+            weight.requires_grad_(False)
+        with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled and not recurrent):
+            yield
+    finally:
+        for one, training in modes:
+            one.training = training
+        for weight, wants in wanted:
+            weight.requires_grad_(wants)
+
+
+def tensors(inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """One tensor or several as a tuple. Raises DataError for no rows, NaN or infinite numbers."""
+    found = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if not found or not all(isinstance(one, Tensor) and one.ndim for one in found):
+        seen = ", ".join(type(one).__name__ for one in found) or "nothing"
+        raise DataError(f"the inputs are {seen}: give a tensor, or a tuple of them, rows first")
+    lengths = {len(one) for one in found}
+    if len(lengths) > 1 or lengths == {0}:
+        raise DataError(f"the inputs have {sorted(lengths)} rows: give the same number, 1 or more")
+    for place, one in enumerate(found):
+        if one.is_floating_point() and not bool(torch.isfinite(one).all()):
+            wrong = (~torch.isfinite(one)).reshape(len(one), -1).any(dim=1)
+            raise DataError(
+                f"row {int(wrong.int().argmax()) + 1} of input {place + 1} holds NaN or infinity: "
+                "fill it in or leave the row out"
+            )
+    return tuple(one.detach() for one in found)
+
+
+def targets_of(outputs: Any, given: Targets, rows: int) -> Tensor:
+    """The targets (rows, k) for outputs (rows, ...). One output needs none.
+
+    given is a class for all rows, a tuple of places in the k axes, or a tensor (rows,) or
+    (rows, k). Raises ModelError for outputs that hold no answer a row, UsageError for a target
+    that is missing or does not exist.
+    """
+    if not isinstance(outputs, Tensor) or outputs.ndim == 0 or len(outputs) != rows:
+        seen = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
+        raise ModelError(
+            f"the model gave {seen} for {rows} rows; an explanation needs one answer a row: wrap "
+            "it in a module that returns that tensor"
+        )
+    sizes = outputs.shape[1:]
+    if outputs.numel() == rows:
+        _require_only(given, sizes)
+        return torch.zeros((rows, 0), dtype=torch.int64, device=outputs.device)
+    if given is None:
+        raise UsageError(
+            f"the model answers {tuple(sizes)} numbers a row: say with targets which is explained"
+        )
+    wanted = torch.as_tensor(given, dtype=torch.int64, device=outputs.device)
+    if wanted.ndim == 1 and len(sizes) == 1 and len(wanted) == rows:
+        wanted = wanted[:, None]
+    wanted = wanted.expand(rows, len(sizes)) if wanted.ndim < 2 else wanted
+    if wanted.shape != (rows, len(sizes)):
+        raise UsageError(
+            f"targets of shape {tuple(wanted.shape)} for {rows} rows of {tuple(sizes)} answers: "
+            f"give one place, or a tensor ({rows}, {len(sizes)})"
+        )
+    for axis, size in enumerate(sizes):
+        _require_within(wanted[:, axis], size)
+    return wanted
+
+
+def _require_only(given: Targets, sizes: Sequence[int]) -> None:
+    if given is None:
+        return
+    if bool((torch.as_tensor(given) != 0).any()):
+        raise UsageError(f"no answer {given}: the model gives one number a row; leave targets out")
+
+
+def _require_within(wanted: Tensor, size: int) -> None:
+    wrong = (wanted < 0) | (wanted >= size)
+    if bool(wrong.any()):
+        raise UsageError(
+            f"no answer {int(wanted[wrong][0])}: the model gives {size} a row, 0 to {size - 1}"
+        )
