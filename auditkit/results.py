@@ -134,15 +134,74 @@ class Lines:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Table:
-    """Rows to be read as they are. shares names the columns written as percentages."""
+    """Rows to be read as they are. shares names the columns written as percentages.
+
+    In the columns that verdicts names, trusted, weak, failed and not tested are drawn as such.
+    """
 
     title: str
     frame: pd.DataFrame
     shares: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
     text: str = ""
 
 
-View = Bars | Intervals | Lines | Table
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Heatmap:
+    """A coloured cell for each row of a long frame; diverging around 0, or rising from 0.
+
+    Columns and rows stand in the order in which x and y name them first.
+    """
+
+    title: str
+    frame: pd.DataFrame
+    x: str
+    y: str
+    value: str
+    unit: Unit = Unit.NUMBER
+    diverging: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TokenScores:
+    """A line of coloured tokens for each item, whose tokens are consecutive rows of the frame.
+
+    note names a column with a sentence about the item, or "". The strongest token of each item
+    has the full colour, or, where shared, the strongest of all of them.
+    """
+
+    title: str
+    frame: pd.DataFrame
+    item: str
+    token: str
+    score: str
+    note: str = ""
+    shared: bool = False
+    text: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageScores:
+    """Each item's image, and beside it the same image under its scores.
+
+    A row is a pixel. row and column count from 0; channels names one column of greys or three of
+    red, green and blue, whole numbers from 0 to 255. note is as in TokenScores. Each image has
+    a scale of its own. Three digits of a score are enough, and keep the page small.
+    """
+
+    title: str
+    frame: pd.DataFrame
+    item: str
+    row: str
+    column: str
+    score: str
+    channels: tuple[str, ...] = ("grey",)
+    note: str = ""
+    text: str = ""
+
+
+View = Bars | Intervals | Lines | Table | Heatmap | TokenScores | ImageScores
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

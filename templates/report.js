@@ -17,7 +17,8 @@
     if (value && typeof value === "object") {
       return Object.fromEntries(Object.entries(value).map(([k, one]) => [k, coloured(one, k)]));
     }
-    const named = typeof value === "string" && key.endsWith("color") && value.startsWith("var(--");
+    const paint = key.endsWith("color") || key === "colorscale";
+    const named = paint && typeof value === "string" && value.startsWith("var(--");
     return named ? colour(value) : value;
   };
 

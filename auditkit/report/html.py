@@ -23,9 +23,8 @@ from plotly.offline import get_plotlyjs
 from auditkit import __version__
 from auditkit.errors import DataError
 from auditkit.report.json import loads, to_dict
-from auditkit.report.numerals import DASH, count, prose, roughly
+from auditkit.report.numerals import DASH, count, heading, prose, roughly
 from auditkit.report.page import figures_of, page
-from auditkit.report.tables import heading
 from auditkit.results import AuditReport
 
 CHECKOUT = Path(__file__).resolve().parents[2] / "templates"

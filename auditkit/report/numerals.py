@@ -57,6 +57,11 @@ def number(value: float, *, decimals: int | None = None) -> str:
     return _digits(value, 0 if size >= 1000 else 1 if size >= 10 else 2 if size >= 2 else 3)
 
 
+def heading(name: str) -> str:
+    """A column's name as words: `selection_rate` reads "selection rate"."""
+    return name.replace("_", " ")
+
+
 def prose(text: str) -> str:
     """A sentence that never breaks between a number and its percent sign."""
     return re.sub(r"(?<=\d) (?=%)", SPACE, text)

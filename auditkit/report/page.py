@@ -1,26 +1,35 @@
 """What the page shows, as plain values for the templates: no HTML is made here."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from auditkit.report import story
-from auditkit.report.figures import Figure, figure
+from auditkit.report.axes import Figure
+from auditkit.report.figures import figure
 from auditkit.report.glossary import words_in
+from auditkit.report.heatmaps import cells
+from auditkit.report.images import Tile, tiles
+from auditkit.report.images import key as images_key
 from auditkit.report.json import dumps
-from auditkit.report.numerals import count, telling_decimals, with_interval, write
+from auditkit.report.numerals import count, heading, telling_decimals, with_interval, write
 from auditkit.report.strips import Strip, strip
-from auditkit.report.tables import Grid, grid, heading
+from auditkit.report.tables import Grid, grid
+from auditkit.report.tokens import Key, Line, lines
+from auditkit.report.tokens import key as tokens_key
 from auditkit.results import (
     AuditReport,
     Bars,
     CheckResult,
     Finding,
+    Heatmap,
+    ImageScores,
     Intervals,
     Section,
     Status,
     Table,
+    TokenScores,
     Topic,
     View,
 )
@@ -70,13 +79,20 @@ class Picture:
     view: View
     grid: Grid
     figure: Figure | None
+    lines: tuple[Line, ...] = ()  # of coloured tokens
+    tiles: tuple[Tile, ...] = ()  # images under their scores
+    key: Key | None = None
 
     @property
     def wide(self) -> bool:
         """Whether it needs the whole width: a table of many columns or a figure of many names."""
         if isinstance(self.view, Table):
             return sum(NUMBERS if one else WORDS for one in self.grid.numeric) > HALF
-        return isinstance(self.view, Bars | Intervals) and len(self.grid.rows) > 8
+        if isinstance(self.view, Heatmap):
+            return len(cells(self.view).columns) > 8
+        return bool(self.lines or self.tiles) or (
+            isinstance(self.view, Bars | Intervals) and len(self.grid.rows) > 8
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,6 +136,18 @@ def page(report: AuditReport) -> dict[str, Any]:
         "config": facts(report.config, verbatim=True),
         "checks": [(one, places[id(one)]) for one in report.results],
     }
+
+
+def picture(view: View, anchor: str) -> Picture:
+    """A view as it is drawn, at its place on the page."""
+    drawn = Picture(anchor=anchor, view=view, grid=grid(view), figure=figure(view))
+    match view:
+        case TokenScores():
+            return replace(drawn, lines=lines(view), key=tokens_key(view))
+        case ImageScores():
+            return replace(drawn, tiles=tiles(view), key=images_key(view))
+        case _:
+            return drawn
 
 
 def figures_of(chapters: Sequence[Chapter]) -> dict[str, Figure]:
@@ -244,9 +272,7 @@ def _check_page(
     seen = 0
     for section in result.sections:
         pictures = tuple(
-            Picture(
-                anchor=f"{anchor}-view-{seen + i}", view=view, grid=grid(view), figure=figure(view)
-            )
+            picture(view, f"{anchor}-view-{seen + i}")
             for i, view in enumerate(section.views, start=1)
         )
         seen += len(pictures)

@@ -1,6 +1,7 @@
 """PLANTED reports for the tests of the page: every number here is invented, none was measured."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -10,12 +11,15 @@ from auditkit.results import (
     Bars,
     CheckResult,
     Finding,
+    Heatmap,
+    ImageScores,
     Intervals,
     Level,
     Lines,
     Section,
     Status,
     Table,
+    TokenScores,
     Topic,
     Unit,
     View,
@@ -99,7 +103,21 @@ def nasty() -> AuditReport:
         Lines(
             title=NASTY, frame=frame.rename(columns={"rate": "%{y}<b>x"}), x=NASTY, y=("%{y}<b>x",)
         ),
-        Table(title=NASTY, frame=frame, shares=("rate",)),
+        Table(title=NASTY, frame=frame, shares=("rate",), verdicts=(NASTY,)),
+        Heatmap(title=NASTY, frame=frame, x=NASTY, y=NASTY, value="rate", diverging=True),
+        TokenScores(
+            title=NASTY, frame=frame, item=NASTY, token=NASTY, score="rate", note=NASTY, text=NASTY
+        ),
+        ImageScores(
+            title=NASTY,
+            frame=frame.assign(place=range(6)),
+            item=NASTY,
+            row="place",
+            column="place",
+            score="rate",
+            channels=("place",),
+            note=NASTY,
+        ),
     )
     findings = tuple(
         Finding(
@@ -149,9 +167,130 @@ def nasty() -> AuditReport:
     )
 
 
+def explained() -> AuditReport:
+    """The sample with two checks of explanations, and every view that draws one."""
+    more = (_trusted(), _looked_at())
+    return replace(sample(), results=(*more, *sample().results), not_tested=())
+
+
+def token_scores(**fields: object) -> TokenScores:
+    """Three texts: one that is praised and blamed, one of no weight, one undefined in part."""
+    words = {
+        "review 12, recommended (wrong)": "the fit is lovely but it fell apart after one wash",
+        "review 40, not recommended": "returned it the same day",
+        "review 77, recommended": "soft warm and a little big",
+    }
+    rows = []
+    for i, (item, text) in enumerate(words.items()):
+        for j, word in enumerate(text.split()):
+            score = round(math.sin(3.1 * j + 1) * (0.1 + 0.05 * j), 3) * (i != 1)
+            rows.append((item, f"predicted with 8{i} %", word, math.nan if j == i == 2 else score))
+    frame = pd.DataFrame(rows, columns=["text", "prediction", "word", "attribution"])
+    names = {"item": "text", "token": "word", "score": "attribution", "note": "prediction"}
+    return TokenScores(**{"title": "What the model reads", "frame": frame, **names, **fields})
+
+
+def image_scores(side: int = 28, items: int = 4, **fields: object) -> ImageScores:
+    """Rings, with the weight in another corner of each; the last carries none."""
+    down, across = np.indices((side, side)).reshape(2, -1)
+    frames = []
+    for i in range(items):
+        y, x = ((0.25, 0.25), (0.75, 0.75), (0.5, 0.5), (0.25, 0.75))[i % 4]
+        far = np.hypot(down / side - 0.5, across / side - 0.5)
+        near = np.exp(-60 * ((down / side - y) ** 2 + (across / side - x) ** 2))
+        score = near * np.cos(9 * down / side) * (i < items - 1)
+        grey = (255 * np.exp(-90 * (far - 0.3) ** 2)).astype(int)
+        score = [float(f"{one:.3g}") for one in score]
+        pixels = {"row": down, "column": across, "grey": grey, "score": score}
+        frames.append(pd.DataFrame({"item": f"ring {i + 1}, seen as a shoe", **pixels}))
+    frame = pd.concat(frames, ignore_index=True)
+    names = {"item": "item", "row": "row", "column": "column", "score": "score"}
+    return ImageScores(**{"title": "What the model looks at", "frame": frame, **names, **fields})
+
+
+def heatmap(rows: int = 5, columns: int = 5, **fields: object) -> Heatmap:
+    """Waves between -1 and 1, with one cell that is undefined."""
+    down, across = (one.ravel() for one in np.indices((rows, columns)))
+    wave = np.cos(0.9 * down - 0.7 * across).round(4)
+    wave[-1] = math.nan
+    frame = pd.DataFrame(
+        {
+            "method": [f"method {i}" for i in down],
+            "other": [f"other {i}" for i in across],
+            "rank_correlation": wave,
+        }
+    )
+    names = {"x": "other", "y": "method", "value": "rank_correlation", "diverging": True}
+    return Heatmap(**{"title": f"Do {rows} methods agree?", "frame": frame, **names, **fields})
+
+
 def empty() -> AuditReport:
     """Nothing was run."""
     return AuditReport(title="Nothing", results=(), model={}, data={}, environment={})
+
+
+def _trusted() -> CheckResult:
+    judged = pd.DataFrame(
+        {
+            "method": ["Shapley values", "integrated gradients", "guided backprop", "attention"],
+            "completeness_gap": [0.0, 0.011, math.nan, math.nan],
+            "deletion": [0.31, 0.29, 0.08, 0.11],
+            "trust": ["trusted", "weak", "failed", "not tested"],
+            "why": ["passes every test", "depends on the baseline", "same for random weights", ""],
+        }
+    )
+    says = "Of 4 explanations tested, 1 can be trusted on this model: Shapley values."
+    return CheckResult(
+        rule="AK501",
+        name="explanations",
+        title="Which explanations can be trusted",
+        topic=Topic.EXPLANATION,
+        status=Status.PASSED,
+        findings=(
+            Finding(
+                message=says,
+                status=Status.PASSED,
+                metric="trusted methods",
+                unit=Unit.COUNT,
+                value=1,
+                limit=1,
+                n=64,
+            ),
+        ),
+        sections=(
+            Section(
+                title="Each method, each test",
+                text="A method that fails is shown no further.",
+                views=(
+                    Table(title="Methods tested on this model", frame=judged, verdicts=("trust",)),
+                    heatmap(),
+                ),
+            ),
+        ),
+    )
+
+
+def _looked_at() -> CheckResult:
+    says = "The model looks at marital status most, then at education and age."
+    return CheckResult(
+        rule="AK502",
+        name="importance",
+        title="What the model looks at",
+        topic=Topic.EXPLANATION,
+        status=Status.MEASURED,
+        findings=(Finding(message=says, status=Status.MEASURED, metric="importance", value=0.2),),
+        sections=(
+            Section(
+                title="A few rows explained in full",
+                views=(
+                    token_scores(),
+                    image_scores(),
+                    heatmap(12, 29, title="Time and channels"),
+                    heatmap(40, 40, title="Attention", diverging=False),
+                ),
+            ),
+        ),
+    )
 
 
 def _results() -> list[CheckResult]:

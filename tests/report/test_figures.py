@@ -5,10 +5,11 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from auditkit.report.figures import figure, label
+from auditkit.report.axes import label
+from auditkit.report.figures import figure
 from auditkit.report.tables import grid
-from auditkit.results import Bars, Intervals, Lines, Table, Unit
-from tests.report.samples import NASTY_NAMES, nasty, sample
+from auditkit.results import Bars, ImageScores, Intervals, Lines, Table, TokenScores, Unit
+from tests.report.samples import NASTY_NAMES, explained, nasty, sample
 
 GROUPS = pd.DataFrame(
     {
@@ -36,11 +37,13 @@ def views(report):
 
 
 @pytest.mark.parametrize(
-    "view", [*views(sample()), *views(nasty())], ids=lambda v: type(v).__name__
+    "view",
+    [*views(sample()), *views(nasty()), *views(explained())],
+    ids=lambda v: type(v).__name__,
 )
 def test_every_figure_is_valid_for_plotly_and_for_json(view):
     made = figure(view)
-    if isinstance(view, Table):
+    if isinstance(view, Table | TokenScores | ImageScores):
         assert made is None
         return
     json.dumps(made, allow_nan=False)

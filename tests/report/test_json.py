@@ -12,7 +12,7 @@ from auditkit.errors import DataError
 from auditkit.report.frames import frame_from_dict, frame_to_dict
 from auditkit.report.json import SCHEMA_VERSION, dumps, loads, to_dict
 from auditkit.results import AuditReport, CheckResult, Finding, Status, Topic
-from tests.report.samples import NASTY, empty, nasty, sample
+from tests.report.samples import NASTY, empty, explained, nasty, sample
 
 
 def one_finding(**fields: object) -> AuditReport:
@@ -32,7 +32,7 @@ def read_finding(text: str) -> dict[str, object]:
     return json.loads(text)["results"][0]["findings"][0]
 
 
-@pytest.mark.parametrize("make", [sample, nasty, empty])
+@pytest.mark.parametrize("make", [sample, explained, nasty, empty])
 def test_a_report_comes_back_as_it_was(make):
     report = make()
     text = dumps(report)

@@ -8,13 +8,13 @@ import pytest
 
 from auditkit.report.json import to_dict
 from auditkit.results import CheckResult, Finding, Level, Section, Status, Topic, Unit, View
-from tests.report.samples import empty, nasty, sample
+from tests.report.samples import empty, explained, nasty, sample
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text("utf-8"))
 DEFS = SCHEMA["$defs"]
 
 
-@pytest.mark.parametrize("make", [sample, nasty, empty])
+@pytest.mark.parametrize("make", [sample, explained, nasty, empty])
 def test_what_we_write_is_what_the_schema_says(make):
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     jsonschema.Draft202012Validator(SCHEMA).validate(to_dict(make()))
