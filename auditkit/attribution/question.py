@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from auditkit.attribution.baselines import Baseline
 from auditkit.attribution.memory import rows_at_once
-from auditkit.attribution.players import Players
+from auditkit.attribution.players import HELD, Players
 from auditkit.errors import DataError, ModelError, UsageError
 from auditkit.runtime import Runtime
 
@@ -102,17 +102,34 @@ class Question:
         """The explained number of the rows as they are, (B,) float64."""
         return self.answers(self.inputs)
 
+    def start(self, rows: Tensor, which: Tensor | None = None) -> tuple[Tensor, ...]:
+        """A baseline for each of the explained rows (m,), which keep what no player moves.
+
+        A text's length is its own, so that an explanation starts where its end can go. which (m,)
+        says which of several baselines is taken; without it, the row's own, the only or the first.
+        """
+        place = torch.zeros_like(rows) if which is None else which
+        place = rows if self.baseline.paired else place
+        found = []
+        for own, base, mask in zip(
+            self.inputs, self.baseline.rows, self.players.masks, strict=True
+        ):
+            held = (mask if len(mask) == 1 else mask[rows.to(mask.device)]) == HELD
+            there = base.to(own.device, own.dtype)[place]
+            found.append(torch.where(held.to(own.device), own[rows], there))
+        return tuple(found)
+
     @cached_property
     def reference(self) -> Tensor:
         """The explained number of the baseline, (B,) float64; the mean where it has several."""
-        if not self.baseline.several:
-            return self.answers(self.baseline.single(self.rows))
-        many = len(self.baseline.rows[0])
-        rows = torch.arange(self.rows, device=self.device).repeat_interleave(many)
-        held = tuple(
-            start.repeat(self.rows, *[1] * (start.ndim - 1)) for start in self.baseline.rows
-        )
-        return self.answers(held, rows).view(self.rows, many).mean(dim=1)
+        many = len(self.baseline.rows[0]) if self.baseline.several else 1
+        total = torch.zeros(self.rows, dtype=torch.float64, device=self.device)
+        every = torch.arange(self.rows, device=self.device)
+        for which in range(many):
+            for part in torch.split(every, self.at_once):
+                begun = self.start(part, torch.full_like(part, which))
+                total[part] += self.answers(begun, part) / many
+        return total
 
     @cached_property
     def at_once(self) -> int:

@@ -46,7 +46,7 @@ def integrated_gradients(question: Question, steps: int = 32) -> Found:
     rows = torch.arange(question.rows, device=question.device)
     with surface.open() as running:
         end = running.point(question.inputs)
-        start = running.point(question.baseline.single(question.rows))
+        start = running.point(question.start(rows))
         ways = [b - a for a, b in zip(start, end, strict=True)]
         total = [torch.zeros_like(one, dtype=torch.float64) for one in end]
         for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
