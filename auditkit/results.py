@@ -187,7 +187,7 @@ class ImageScores:
 
     A row is a pixel. row and column count from 0; channels names one column of greys or three of
     red, green and blue, whole numbers from 0 to 255. note is as in TokenScores. Each image has
-    a scale of its own. Three digits of a score are enough, and keep the page small.
+    a scale of its own. Scores rounded to a thousandth of an item's largest keep the page small.
     """
 
     title: str

@@ -6,6 +6,7 @@ drawn, so that light, dark and print share one figure.
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
 
@@ -19,6 +20,16 @@ Figure = dict[str, Any]
 SERIES = 8  # colours in the style sheet, --series-1 to --series-8
 WIDE, NARROW = 40, 20  # letters of a label's line, on a wide page and on a narrow one
 ROW, MARGIN = 34, 72  # pixels of a row of labels, and of what stands around the rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class Key:
+    """What the colours of a view mean: their two ends, and whose strongest has the full colour."""
+
+    diverging: bool
+    low: str
+    high: str
+    said: str = ""
 
 
 def inert(text: str) -> str:
@@ -38,7 +49,7 @@ def label(text: str, *, width: int = WIDE) -> str:
     return "<br>".join(inert(line) for line in lines)
 
 
-def trace(kind: str, column: str, place: int, hover: Sequence[str]) -> Figure:
+def trace(kind: str, column: str, hover: Sequence[str]) -> Figure:
     """A named trace that says the given texts where the pointer is."""
     name = label(heading(column))
     return {"type": kind, "name": name, "hoverinfo": "text", "hovertext": list(hover)}

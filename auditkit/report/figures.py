@@ -57,7 +57,7 @@ def _bars(view: Bars) -> Figure:
             axes.hover_text(name, f"{heading(column)}: {write(value, view.unit)}")
             for name, value in zip(names, values, strict=True)
         ]
-        trace = axes.trace("bar", column, i, hover)
+        trace = axes.trace("bar", column, hover)
         across, along = ("y", "x") if lying else ("x", "y")
         trace |= {across: places, along: values, "orientation": "h" if lying else "v"}
         traces.append(trace | {"marker": {"color": axes.colour(i)}})
@@ -78,7 +78,7 @@ def _intervals(view: Intervals) -> Figure:
         axes.hover_text(name, with_interval(_float(v), (_float(a), _float(b)), view.unit))
         for name, v, a, b in zip(names, value, low, high, strict=True)
     ]
-    dots = axes.trace("scatter", view.value, 0, hover) | {
+    dots = axes.trace("scatter", view.value, hover) | {
         "mode": "markers",
         "x": value,
         "y": places,
@@ -124,7 +124,7 @@ def _lines(view: Lines) -> Figure:
             axes.hover_text(heading(column), f"{heading(view.x)} {name}: {write(value, view.unit)}")
             for name, value in zip(names, values, strict=True)
         ]
-        trace = axes.trace("scatter", column, i, hover)
+        trace = axes.trace("scatter", column, hover)
         trace |= {"mode": "lines" if dense else "lines+markers", "x": places, "y": values}
         style = DASHES[i % len(DASHES)]
         trace["line"] = {"color": axes.colour(i), "width": 2.25, "dash": style}

@@ -10,9 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from auditkit.report import axes
+from auditkit.report.axes import Key
 from auditkit.report.numerals import share
 from auditkit.report.png import indexed_uri, rgb_uri
-from auditkit.report.tokens import Key
+from auditkit.report.tokens import of_scores
 from auditkit.results import ImageScores
 
 SHADES, STEPS = 6, 7  # of the image below the scores; of the scores on each side of none
@@ -146,8 +147,8 @@ def by_ninths(view: ImageScores) -> pd.DataFrame:
 
 def key(view: ImageScores) -> Key:
     """How the pictures are to be read."""
-    signed = bool((pd.to_numeric(view.frame[view.score], errors="coerce") < 0).any())
-    return Key(signed=signed, shared=False)
+    said = "Each image has a scale of its own: its strongest pixels have the full colour."
+    return of_scores(axes.numbers(view.frame[view.score]), said)
 
 
 def _scale(scores: Floats) -> float:

@@ -5,19 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from auditkit.report import story
-from auditkit.report.axes import Figure
+from auditkit.report import heatmaps, images, story, tokens
+from auditkit.report.axes import Figure, Key
 from auditkit.report.figures import figure
 from auditkit.report.glossary import words_in
-from auditkit.report.heatmaps import cells
-from auditkit.report.images import Tile, tiles
-from auditkit.report.images import key as images_key
 from auditkit.report.json import dumps
 from auditkit.report.numerals import count, heading, telling_decimals, with_interval, write
 from auditkit.report.strips import Strip, strip
 from auditkit.report.tables import Grid, grid
-from auditkit.report.tokens import Key, Line, lines
-from auditkit.report.tokens import key as tokens_key
 from auditkit.results import (
     AuditReport,
     Bars,
@@ -79,8 +74,8 @@ class Picture:
     view: View
     grid: Grid
     figure: Figure | None
-    lines: tuple[Line, ...] = ()  # of coloured tokens
-    tiles: tuple[Tile, ...] = ()  # images under their scores
+    lines: tuple[tokens.Line, ...] = ()  # of coloured tokens
+    tiles: tuple[images.Tile, ...] = ()  # images under their scores
     key: Key | None = None
 
     @property
@@ -89,7 +84,7 @@ class Picture:
         if isinstance(self.view, Table):
             return sum(NUMBERS if one else WORDS for one in self.grid.numeric) > HALF
         if isinstance(self.view, Heatmap):
-            return len(cells(self.view).columns) > 8
+            return len(heatmaps.cells(self.view).columns) > 8
         return bool(self.lines or self.tiles) or (
             isinstance(self.view, Bars | Intervals) and len(self.grid.rows) > 8
         )
@@ -143,9 +138,11 @@ def picture(view: View, anchor: str) -> Picture:
     drawn = Picture(anchor=anchor, view=view, grid=grid(view), figure=figure(view))
     match view:
         case TokenScores():
-            return replace(drawn, lines=lines(view), key=tokens_key(view))
+            return replace(drawn, lines=tokens.lines(view), key=tokens.key(view))
         case ImageScores():
-            return replace(drawn, tiles=tiles(view), key=images_key(view))
+            return replace(drawn, tiles=images.tiles(view), key=images.key(view))
+        case Heatmap():
+            return replace(drawn, key=heatmaps.key(view))
         case _:
             return drawn
 

@@ -8,6 +8,7 @@ from itertools import groupby
 import pandas as pd
 
 from auditkit.report import axes
+from auditkit.report.axes import Key
 from auditkit.report.numerals import DASH, write
 from auditkit.results import TokenScores
 
@@ -37,14 +38,6 @@ class Line:
     strongest: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Key:
-    """What the colours mean: whether there are two directions, and one scale or many."""
-
-    signed: bool
-    shared: bool
-
-
 def lines(view: TokenScores) -> tuple[Line, ...]:
     """Every item's line, in the frame's order."""
     scores = axes.numbers(view.frame[view.score])
@@ -70,8 +63,17 @@ def lines(view: TokenScores) -> tuple[Line, ...]:
 
 def key(view: TokenScores) -> Key:
     """How the lines are to be read."""
-    signed = any(one is not None and one < 0 for one in axes.numbers(view.frame[view.score]))
-    return Key(signed=signed, shared=view.shared)
+    said = "Each line has a scale of its own: its strongest token has the full colour."
+    if view.shared:
+        said = "All lines have one scale: the strongest token of all has the full colour."
+    return of_scores(axes.numbers(view.frame[view.score]), said)
+
+
+def of_scores(scores: Iterable[float | None], said: str) -> Key:
+    """A key with two directions, or with one where no score is below 0."""
+    if any(one is not None and one < 0 for one in scores):
+        return Key(diverging=True, low="against", high="for", said=said)
+    return Key(diverging=False, low="none", high="most", said=said)
 
 
 def level(score: float | None, scale: float) -> str:
@@ -92,7 +94,7 @@ def strongest(texts: Sequence[str], scores: Sequence[float | None]) -> str:
     order = sorted(known, key=lambda pair: -abs(pair[1]))[:SAID]
     named = ", ".join(f"“{text.strip()}” {signed(one)}" for text, one in order if one)
     lost = len(scores) - len(known)
-    return f"Most weight: {named}." + (f" {lost} scores are undefined." if lost else "")
+    return f"Most weight: {named}." + (f" {_undefined(lost)}" if lost else "")
 
 
 def visible(token: str) -> str:
@@ -130,6 +132,10 @@ def _items(view: TokenScores) -> Iterable[list[int]]:
 
 def _largest(scores: Iterable[float | None]) -> float:
     return max((abs(one) for one in scores if one is not None), default=0.0)
+
+
+def _undefined(number: int) -> str:
+    return "One score is undefined." if number == 1 else f"{number} scores are undefined."
 
 
 def _said(score: float | None) -> str:

@@ -200,8 +200,7 @@ def image_scores(side: int = 28, items: int = 4, **fields: object) -> ImageScore
         near = np.exp(-60 * ((down / side - y) ** 2 + (across / side - x) ** 2))
         score = near * np.cos(9 * down / side) * (i < items - 1)
         grey = (255 * np.exp(-90 * (far - 0.3) ** 2)).astype(int)
-        score = [float(f"{one:.3g}") for one in score]
-        pixels = {"row": down, "column": across, "grey": grey, "score": score}
+        pixels = {"row": down, "column": across, "grey": grey, "score": score.round(3)}
         frames.append(pd.DataFrame({"item": f"ring {i + 1}, seen as a shoe", **pixels}))
     frame = pd.concat(frames, ignore_index=True)
     names = {"item": "item", "row": "row", "column": "column", "score": "score"}

@@ -138,6 +138,17 @@ def test_only_the_named_columns_of_a_table_are_percentages():
     assert [one.raw for one in cells] == ["", "0.5", "0.5", "1234"]
 
 
+def test_only_the_named_columns_of_a_table_are_verdicts_and_a_strange_word_is_a_word():
+    frame = pd.DataFrame({"m": ["weak", "b", "c"], "trust": ["trusted", "not tested", "so so"]})
+    rows = grid(Table(title="t", frame=frame, verdicts=("trust",))).rows
+    assert [one.verdict for one, _ in rows] == ["", "", ""]
+    assert [(one.text, one.verdict) for _, one in rows] == [
+        ("trusted", "passed"),
+        ("not tested", "skipped"),
+        ("so so", ""),
+    ]
+
+
 def test_low_and_high_around_a_line_are_drawn_as_a_band():
     frame = pd.DataFrame({"x": [1, 2], "seen": [0.3, 0.5], "low": [0.2, 0.4], "high": [0.4, 0.7]})
     low, high, line = figure(Lines(title="t", frame=frame, x="x", y=("seen", "low", "high")))[

@@ -138,7 +138,8 @@ def test_hostile_names_make_no_element(hostile):
     calm = Outline(render(replace(nasty(), title="calm")))
     outline = Outline(hostile)
     pictures = [attrs["src"] for tag, attrs in outline.tags if tag == "img"]
-    assert pictures and all(one.startswith(PICTURE) for one in pictures)
+    assert pictures
+    assert all(one.startswith(PICTURE) for one in pictures)
     assert {tag for tag, _ in outline.tags} == {tag for tag, _ in calm.tags}
     assert outline.text["h1"] == [NASTY]
 
@@ -181,7 +182,8 @@ def test_verdict_and_questions_come_first_and_every_part_is_there(page):
     assert len(outline.text["h1"]) == 1
     assert outline.text["h2"] == [
         "Can we see why it decides?", "Whom does it harm?", "Does it work?",
-        "What to do next", "What was audited", "Findings", "Why it decides", "Whom it harms", "How well it works",
+        "What to do next", "What was audited", "Findings", "Why it decides",
+        "Whom it harms", "How well it works",
         "The data", "Training and cost", "What was not tested, and why", "Glossary", "Appendix",
     ]  # fmt: skip
     assert not [
@@ -200,6 +202,29 @@ def test_undefined_is_a_dash_with_its_reason_and_never_a_zero(page):
 def test_every_outcome_is_told_in_a_word_beside_its_icon(page):
     for text in re.findall(r'<span class="badge.*?</span>', page, re.DOTALL):
         assert re.search(r"</svg>[A-Z][a-z ]+</span>", text)
+
+
+def test_a_verdict_in_a_table_is_an_icon_and_a_word(page):
+    chips = re.findall(r'<span class="chip is-(\w+)"><svg.*?</svg>([a-z ]+)</span>', page)
+    assert chips == [
+        ("passed", "trusted"),
+        ("insufficient", "weak"),
+        ("failed", "failed"),
+        ("skipped", "not tested"),
+    ]
+
+
+def test_every_image_says_where_the_weight_lies(page):
+    texts = [attrs["alt"] for tag, attrs in Outline(page).tags if tag == "img"]
+    assert len(texts) == 8
+    assert texts[0] == "ring 1, seen as a shoe: the image"
+    assert "of the weight lies in the upper left" in texts[1]
+
+
+def test_tokens_are_read_in_their_order_with_their_strength_as_a_class(page):
+    assert '<span class="t u" title="undefined">and</span>' in page
+    assert re.search(r'<span class="t p5" title="\+0\.331">wash</span>', page)
+    assert "No token carries any weight." in page
 
 
 def test_every_table_has_a_caption_and_scoped_headings(page):
