@@ -147,7 +147,11 @@ class DataSource:
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """Everything about a checkpoint but its weights; written as JSON beside them."""
+    """Everything about a checkpoint but its weights; written as JSON beside them.
+
+    snapshots are the weights of earlier epochs, by epoch, where the recipe asked for them; they
+    lie in a file of their own, and the JSON has its checksum.
+    """
 
     architecture: str
     options: Mapping[str, Any]
@@ -160,6 +164,10 @@ class Card:
     curve: LearningCurve | None = None
     comparison: Comparison | None = None
     weights_sha256: str = ""
+    snapshots_sha256: str = ""
+    snapshots: Mapping[int, Mapping[str, Any]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @property
     def task(self) -> Task:
@@ -183,6 +191,7 @@ class Card:
                 None if self.comparison is None else without_nan(asdict(self.comparison))
             ),
             "weights_sha256": self.weights_sha256,
+            **({"snapshots_sha256": self.snapshots_sha256} if self.snapshots_sha256 else {}),
         }
 
     @classmethod
@@ -208,6 +217,7 @@ class Card:
                 curve=_curve(raw["curve"]) if raw.get("curve") else None,
                 comparison=_comparison(raw["comparison"]) if raw.get("comparison") else None,
                 weights_sha256=raw["weights_sha256"],
+                snapshots_sha256=raw.get("snapshots_sha256", ""),
             )
             card._require_sense()
         except (KeyError, TypeError, ValueError, AttributeError) as error:

@@ -1,12 +1,14 @@
 """A checkpoint is a folder: `model.safetensors` and `card.json`. Nothing in it is executed.
 
 The card carries the checksum of the weights and one of itself, so that a file that is missing,
-cut off or changed is found before it is used.
+cut off or changed is found before it is used. Where a training was asked to keep the weights of
+several epochs, they lie in `snapshots.safetensors`, held to the card in the same way.
 """
 
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -17,7 +19,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import nn
+from torch import Tensor, nn
 
 from auditkit.errors import DataError, ModelError, UsageError
 from auditkit.models.base import ARCHITECTURES
@@ -26,7 +28,8 @@ from auditkit.models.progress import PROGRESS
 
 WEIGHTS = "model.safetensors"
 CARD = "card.json"
-OURS = (WEIGHTS, CARD, PROGRESS)
+SNAPSHOTS = "snapshots.safetensors"
+OURS = (WEIGHTS, CARD, SNAPSHOTS, PROGRESS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,13 +50,21 @@ def save(folder: Path | str, model: nn.Module, card: Card) -> Path:
     folder = Path(folder)
     ensure_savable(folder)
     weights = save_tensors({name: one.contiguous() for name, one in model.state_dict().items()})
-    text = _sealed(replace(card, weights_sha256=sha256(weights).hexdigest()).to_dict())
+    earlier = _packed(card.snapshots)
+    sealed = replace(
+        card,
+        weights_sha256=sha256(weights).hexdigest(),
+        snapshots_sha256=sha256(earlier).hexdigest() if earlier else "",
+    )
+    text = _sealed(sealed.to_dict())
     staged = None
     try:
         folder.absolute().parent.mkdir(parents=True, exist_ok=True)
         staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.absolute().parent))
         staged.chmod(0o755)
         (staged / WEIGHTS).write_bytes(weights)
+        if earlier:
+            (staged / SNAPSHOTS).write_bytes(earlier)
         (staged / CARD).write_text(text, encoding="utf-8")
         _put(staged, folder)
     except OSError as error:
@@ -103,7 +114,8 @@ def load(folder: Path | str) -> Checkpoint:
             _built(card).load_state_dict({name: one.to("meta") for name, one in tensors.items()})
         model = _built(card)
         model.load_state_dict(tensors)
-    except (SafetensorError, RuntimeError) as error:
+        card = replace(card, snapshots=_snapshots(folder, card, tensors))
+    except (SafetensorError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"the weights in {folder} do not fit the card: {reason}") from error
     return Checkpoint(model=model.eval(), card=card, sha256=sha256(text).hexdigest())
@@ -127,6 +139,43 @@ def _card(folder: Path) -> tuple[bytes, Card]:
         return text, Card.from_dict(raw)
     except (DataError, ModelError) as error:
         raise ModelError(f"{folder / CARD}: {error}") from error
+
+
+def _packed(snapshots: Mapping[int, Mapping[str, Tensor]]) -> bytes:
+    """Weights of several epochs as one file's bytes; none where there are none."""
+    named = {
+        f"{epoch}.{name}": one.contiguous()
+        for epoch, weights in snapshots.items()
+        for name, one in weights.items()
+    }
+    return save_tensors(named) if named else b""
+
+
+def _snapshots(
+    folder: Path, card: Card, like: Mapping[str, Tensor]
+) -> dict[int, dict[str, Tensor]]:
+    """The weights of earlier epochs, each of the names and shapes of the kept ones.
+
+    Raises ModelError where the file is missing or changed, ValueError where it does not fit.
+    """
+    if not card.snapshots_sha256:
+        return {}
+    content = _read(folder, SNAPSHOTS)
+    if sha256(content).hexdigest() != card.snapshots_sha256:
+        raise ModelError(
+            f"{folder / SNAPSHOTS} is not the file that its card describes (checksum differs): "
+            "copy the checkpoint again or train it anew"
+        )
+    found: dict[int, dict[str, Tensor]] = {}
+    for named, one in load_tensors(content).items():
+        epoch, _, name = named.partition(".")
+        found.setdefault(int(epoch), {})[name] = one
+    shapes = {name: one.shape for name, one in like.items()}
+    for number, weights in found.items():
+        fits = {name: one.shape for name, one in weights.items()} == shapes
+        if not fits or not 1 <= number <= len(card.training.history):
+            raise ValueError(f"what is kept of epoch {number} is not of this network")
+    return dict(sorted(found.items()))
 
 
 def _built(card: Card) -> nn.Module:

@@ -18,6 +18,8 @@ class Recipe:
     guessing masked tokens before the task itself. shift and flip move images at random, by so
     many pixels and left to right. turns cuts a pass over the rows into so many epochs, for data of
     which one pass takes minutes: progress is kept, and the best weights chosen, at their ends.
+    snapshots is of how many epochs the weights are kept beside the best, to trace what each row
+    taught; the checkpoint grows by as many (0: none).
     """
 
     epochs: int = ranged(30, 1, 100_000)
@@ -34,6 +36,7 @@ class Recipe:
     validation_fraction: float = ranged(0.15, 0.001, 0.999)
     pretraining: int = ranged(0, 0, 100_000)
     turns: int = ranged(1, 1, 100_000)
+    snapshots: int = ranged(0, 0, 1_000)
     shift: int = ranged(0, 0, 64)
     flip: bool = False
 

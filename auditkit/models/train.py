@@ -50,7 +50,12 @@ class Plan:
         return {
             "architecture": self.architecture,
             **{f"--set {name}": value for name, value in asdict(self.options).items()},
-            **asdict(self.recipe),
+            **{
+                name: value
+                for name, value in asdict(self.recipe).items()
+                # A training begun before there were snapshots goes on: it keeps none.
+                if name != "snapshots" or value
+            },
             **asdict(self.coding),
         }
 
@@ -179,6 +184,10 @@ def _card(
             processes=work.at.size,
         ),
         versions=versions(),
+        snapshots={
+            epoch: {name: one.cpu() for name, one in weights.items()}
+            for epoch, weights in fitted.snapshots.items()
+        },
     )
 
 

@@ -41,12 +41,16 @@ class Diverged(UsageError):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Fitted:
-    """What a training ends with: its curve, the epoch kept, and what it took."""
+    """What a training ends with: its curve, the epoch kept, and what it took.
+
+    snapshots are the weights of epochs up to the one kept, where the recipe asked for them.
+    """
 
     history: tuple[Epoch, ...]
     best: int
     seconds: float
     operations: float
+    snapshots: Mapping[int, Mapping[str, Tensor]]
 
 
 class Trainer:
@@ -60,6 +64,7 @@ class Trainer:
         self.average = Average(model, work.recipe.averaging)
         self.history: list[Epoch] = []
         self.best, self.kept = 0, _copied(model)
+        self.snapshots: dict[int, dict[str, Tensor]] = {}
         self.phase = self.epochs = self.steps = 0  # where it is: epochs and steps of the phase
         self.seconds = self.operations = 0.0
         self._enter()
@@ -97,6 +102,8 @@ class Trainer:
             best=self.best,
             seconds=self.seconds,
             operations=self.operations,
+            # What came after the epoch that is kept had no part in it.
+            snapshots={e: w for e, w in self.snapshots.items() if e <= self.best},
         )
 
     def _enter(self) -> None:
@@ -153,6 +160,19 @@ class Trainer:
         )
         if self._is_best():
             self.best, self.kept = number, _copied(self.average.model)
+        if self.work.recipe.snapshots:
+            self._keep(number)
+
+    def _keep(self, number: int) -> None:
+        """Keep this epoch's weights, if it is one of the evenly spaced ones that are kept.
+
+        How many epochs there will be is not known: as they grow, every second is let go.
+        """
+        apart = apart_of(number, self.work.recipe.snapshots)
+        if number % apart == 0:
+            # The network's own, at which the gradients were taken, and not their average.
+            self.snapshots[number] = _copied(self.model)
+        self.snapshots = {e: w for e, w in self.snapshots.items() if e % apart == 0}
 
     def _agreed(self, judged: dict[str, float]) -> dict[str, float]:
         """The same figures on every process, to the bit: all must stop at the same epoch."""
@@ -272,6 +292,8 @@ class Trainer:
         tensors = {f"model.{name}": one for name, one in self.model.state_dict().items()}
         tensors |= {f"average.{name}": one for name, one in self.average.state().items()}
         tensors |= {f"kept.{name}": one for name, one in self.kept.items()}
+        for epoch, weights in self.snapshots.items():
+            tensors |= {f"snapshot.{epoch}.{name}": one for name, one in weights.items()}
         for place, optimizer in enumerate(self.optimizers):
             for index, state in optimizer.state_dict()["state"].items():
                 tensors |= {f"optimizer.{place}.{index}.{name}": one for name, one in state.items()}
@@ -296,6 +318,10 @@ class Trainer:
         self.kept = {
             name: one.to(self.work.device) for name, one in _under("kept.", saved.tensors).items()
         }
+        self.snapshots = {}
+        for key, one in _under("snapshot.", saved.tensors).items():
+            epoch, _, name = key.partition(".")
+            self.snapshots.setdefault(int(epoch), {})[name] = one.to(self.work.device)
         for place, optimizer in enumerate(self.optimizers):
             state: dict[int, dict[str, Tensor]] = {}
             for name, one in _under(f"optimizer.{place}.", saved.tensors).items():
@@ -303,6 +329,11 @@ class Trainer:
                 state.setdefault(int(index), {})[key] = one
             optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
             _as_laid_out(optimizer)
+
+
+def apart_of(epochs: int, most: int) -> int:
+    """Every how many epochs weights are kept, a power of 2, so that of so many `most` are kept."""
+    return int(2 ** max(0, math.ceil(math.log2((epochs + 1) / (most + 1)))))
 
 
 COUNTERS = (

@@ -115,11 +115,13 @@ class Curvature:
                 "the last layer's curvature has no inverse (features that repeat each other, or "
                 "more of them than rows): give a damping above 0"
             )
-        return factor
+        made: Tensor = factor
+        return made
 
     @cached_property
     def _inverse(self) -> Tensor:
-        return torch.cholesky_inverse(self._factor)
+        found: Tensor = torch.cholesky_inverse(self._factor)
+        return found
 
     @property
     def _matrix(self) -> Tensor:
