@@ -6,9 +6,11 @@ Subword Units", for byte pairs.
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Literal, Self, get_args
 
 import numpy as np
@@ -26,6 +28,19 @@ SPECIAL = ("[PAD]", "[UNK]", "[START]", "[END]", "[MASK]")
 # pieces: lower-cased words cut into byte pairs; bytes: any text, exactly as it is;
 # characters: one token each; symbols: what stands between blanks.
 Units = Literal["pieces", "bytes", "characters", "symbols"]
+
+
+# In texts by letters: a word or a mark, and the blanks before it.
+WORD = re.compile(r"\s*(?:[\w'’-]+|[^\w\s])")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """A word as it stands in a text, and its tokens: from start up to, not with, end."""
+
+    text: str
+    start: int
+    end: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +84,15 @@ class TextEncoder:
         """The text that tokens spell, special ones left out."""
         kept = [int(one) for one in tokens if int(one) >= len(SPECIAL)]
         return str(self._made.decode(kept, skip_special_tokens=True))
+
+    def words(self, texts: Sequence[str]) -> list[tuple[Word, ...]]:
+        """The words of each text, which share all of its tokens out among them.
+
+        Punctuation is a word as well; blanks belong to the word behind them. A text by letters
+        that has no blank is one word, and so its letters are given.
+        """
+        made = self._made.encode_batch(list(texts), add_special_tokens=False)
+        return [_words(text, one, self.units) for text, one in zip(texts, made, strict=True)]
 
     def arrays(self, frame: pd.DataFrame, where: str = "the data") -> tuple[np.ndarray, ...]:
         """tokens (n, T) int64, 0 after the end, and lengths (n,) int64.
@@ -156,6 +180,25 @@ def padded(rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     for row, one in enumerate(rows):
         tokens[row, : len(one)] = one
     return tokens, lengths
+
+
+def _words(text: str, encoded: Any, units: Units) -> tuple[Word, ...]:
+    owners, offsets = encoded.word_ids, encoded.offsets  # lists made anew at each look
+    if units == "characters" and any(map(str.isspace, text.strip())):
+        owners = _by_blanks(text, offsets)
+    starts = [i for i, one in enumerate(owners) if i == 0 or one != owners[i - 1]]
+    found = []
+    for start, end in pairwise([*starts, len(owners)]):
+        said = text[offsets[start][0] : offsets[end - 1][1]]
+        found.append(Word(text=said.strip() or repr(said)[1:-1], start=start, end=end))
+    return tuple(found)
+
+
+def _by_blanks(text: str, offsets: Sequence[tuple[int, int]]) -> list[int]:
+    """The word of each letter, by its place in the text; blanks at the end go with the last."""
+    ends = np.array([one.end() for one in WORD.finditer(text)])
+    places = np.searchsorted(ends, [start for start, _ in offsets], side="right")
+    return [int(one) for one in np.minimum(places, max(len(ends) - 1, 0))]
 
 
 def _plain(text: str) -> str:

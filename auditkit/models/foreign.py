@@ -77,7 +77,7 @@ class ForeignModel:
         device = self.runtime.resolved_device()
         module = self.module.to(device).eval()
         parts = []
-        for batch in batches(self._inputs(frame), self.runtime.batch_size):
+        for batch in batches(self.inputs(frame), self.runtime.batch_size):
             try:
                 answer = module(*(one.to(device) for one in batch))
             except USERS_FAULT as error:
@@ -90,7 +90,8 @@ class ForeignModel:
             parts.append(_one_column(answer, len(batch[0]), self.name))
         return _probabilities(torch.cat(parts))
 
-    def _inputs(self, frame: pd.DataFrame) -> tuple[Tensor, ...]:
+    def inputs(self, frame: pd.DataFrame) -> tuple[Tensor, ...]:
+        """The rows as the module takes them, on the CPU. Raises ModelError or DataError."""
         if self.preprocess is None:
             return (_numeric(frame, self.features),)
         try:
