@@ -13,7 +13,7 @@ from selenium.webdriver.common.keys import Keys
 
 from auditkit.report.json import dumps, loads
 from auditkit.results import Status
-from tests.report.samples import empty, sample
+from tests.report.samples import empty, explained, sample
 
 LOCAL = ("file:", "data:", "blob:", "about:")
 
@@ -46,6 +46,44 @@ def test_every_figure_is_drawn_without_a_complaint_or_a_request(chromium, width,
     assert path.as_uri() in requests
     assert [one for one in requests if not one.startswith(LOCAL)] == []
     assert path.stat().st_size <= 2_500_000
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_explanations_are_drawn_without_a_complaint_or_a_request(chromium, width, dark):
+    chromium.open(explained(), width=width, dark=dark)
+    chromium.draw_all()
+    cells, images, tokens, wide, colours = chromium.run(
+        """
+        const own = document.getElementById("topic-explanation");
+        const cells = [...own.querySelectorAll(".plot")]
+          .map((one) => one.querySelectorAll(".bars .point path").length);
+        const images = [...own.querySelectorAll("img")];
+        await Promise.all(images.map((one) => one.decode()));
+        const seen = images.map((one) => [one.naturalWidth, one.naturalHeight]);
+        const tokens = [...own.querySelectorAll(".tokens .t")]
+          .map((one) => getComputedStyle(one).borderBottomWidth);
+        const fills = [...own.querySelectorAll(".bars .point path")].map((one) => one.style.fill);
+        const wide = document.documentElement.scrollWidth;
+        return [cells, seen, tokens, wide, new Set(fills).size];
+        """
+    )
+    assert cells == [25, 12 * 29, 40 * 40]
+    assert images == [[28, 28]] * 8
+    assert {"0px", "1px", "2px", "3px", "4px", "5px"} <= set(tokens)
+    assert colours > 100
+    assert wide <= width
+    assert chromium.complaints() == []
+    assert [one for one in chromium.requests() if not one.startswith(LOCAL)] == []
+
+
+def test_explanations_can_be_read_without_javascript(chromium):
+    chromium.open(explained(), scripts=False)
+    own = chromium.driver.find_element(By.ID, "topic-explanation")
+    for text in ("No token carries any weight.", "trusted", "not tested", "the same day"):
+        assert text in own.text
+    assert own.find_element(By.CSS_SELECTOR, ".tiles img").is_displayed()
+    assert "method 1 0.622 0.980 0.878 0.362 −0.323" in own.text
 
 
 def test_nothing_is_drawn_before_it_comes_near(chromium):
@@ -169,7 +207,7 @@ def test_the_keyboard_goes_from_the_skip_link_through_the_contents_to_the_verdic
 
 
 def test_every_scrolling_box_and_every_button_can_be_reached_by_keyboard(chromium):
-    chromium.open(sample(), width=400)
+    chromium.open(explained(), width=400)
     stuck = chromium.run(
         """
         for (const one of document.querySelectorAll("details")) one.open = true;
@@ -221,7 +259,7 @@ return [seen, [...poor]];
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_all_text_has_the_contrast_that_wcag_asks_for(chromium, dark):
-    chromium.open(sample(), dark=dark)
+    chromium.open(explained(), dark=dark)
     seen, poor = chromium.run(CONTRAST)
     assert seen > 300
     assert poor == []
@@ -250,7 +288,7 @@ def test_colours_of_series_and_outcomes_stand_out_from_their_ground(chromium, da
 
 
 def test_print_draws_every_figure_opens_every_table_and_puts_all_back(chromium):
-    chromium.open(sample(), dark=True)
+    chromium.open(explained(), dark=True)
     chromium.run(
         """
         for (let i = 0; i < 400 && !window.Plotly; i++)
@@ -266,7 +304,7 @@ def test_print_draws_every_figure_opens_every_table_and_puts_all_back(chromium):
     )
     chromium.command("Page.printToPDF", printBackground=True)
     drawn, folded, scheme = chromium.run("return window.atPrint")
-    assert drawn == 10
+    assert drawn == 13
     assert folded == 0
     assert scheme == "light"
     theme = chromium.run("return document.documentElement.dataset.theme ?? ''")
