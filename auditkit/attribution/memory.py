@@ -1,9 +1,12 @@
 """How many rows go through a model at once without using more memory than was allowed."""
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 MEGABYTE = 2**20
 
@@ -31,4 +34,42 @@ def rows_at_once(forward: Callable[[int], Tensor], megabytes: int, most: int) ->
     one = bytes_kept(lambda: forward(1))
     three = bytes_kept(lambda: forward(3))
     row = max((three - one) / 2, 1.0)
+    return max(1, min(most, int(megabytes * MEGABYTE / row)))
+
+
+class _Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Sees every operation, and the most bytes that one of them reads and writes."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.bytes = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        given = func(*args, **(kwargs or {}))
+        seen = {
+            id(one): one.numel() * one.element_size()
+            for one in tree_leaves((args, kwargs, given))
+            if isinstance(one, Tensor)
+        }
+        self.bytes = max(self.bytes, sum(seen.values()))
+        return given
+
+
+@torch.no_grad()
+def bytes_touched(forward: Callable[[], Tensor]) -> int:
+    """Bytes of what the largest operation of a forward pass reads and writes."""
+    with _Largest() as largest:
+        forward()
+    found: int = largest.bytes
+    return found
+
+
+def rows_forward(forward: Callable[[int], Tensor], megabytes: int, most: int) -> int:
+    """Rows of a pass without gradients within about `megabytes`, from 1 to `most`.
+
+    As `rows_at_once`; twice the largest operation, since a branch may wait beside it.
+    """
+    row = max(float(bytes_touched(lambda: forward(3)) - bytes_touched(lambda: forward(1))), 1.0)
     return max(1, min(most, int(megabytes * MEGABYTE / row)))
