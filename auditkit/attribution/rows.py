@@ -36,6 +36,23 @@ class Pair:
     usual: float
 
 
+def decided(scores: ArrayLike, threshold: float) -> Floats:
+    """How far each score (n,) is from the threshold: the certainty of a decision."""
+    return np.abs(np.asarray(scores, float) - threshold)
+
+
+def preferred(probabilities: ArrayLike) -> Floats:
+    """How far the likeliest class (n, K) is ahead of the second: the certainty of a choice."""
+    two = np.partition(np.asarray(probabilities, float), -2, axis=1)[:, -2:]
+    return two[:, 1] - two[:, 0]
+
+
+def near(values: ArrayLike, truth: ArrayLike) -> tuple[Floats, NDArray[np.bool_]]:
+    """Minus how far each number (n,) is off, and whether that is at most the median."""
+    off = np.abs(np.asarray(values, float) - np.asarray(truth, float))
+    return -off, off <= np.median(off)
+
+
 def telling_rows(
     certainty: ArrayLike, right: ArrayLike, *, borderline: bool = True
 ) -> tuple[Chosen, ...]:

@@ -1,6 +1,7 @@
 import numpy as np
+import pytest
 
-from auditkit.attribution.rows import telling_rows, unfair_pairs
+from auditkit.attribution.rows import decided, near, preferred, telling_rows, unfair_pairs
 
 
 def test_typical_is_the_median_right_row_borderline_the_least_sure_and_wrong_the_surest_mistake():
@@ -53,3 +54,11 @@ def test_a_row_is_in_one_pair_alone():
     rows = [row for one in pairs for row in (one.higher, one.lower)]
     assert len(pairs) == 20
     assert len(set(rows)) == 40
+
+
+def test_certainty_of_decisions_choices_and_numbers_by_hand():
+    assert decided([0.2, 0.75], 0.5).tolist() == [0.3, 0.25]
+    assert preferred([[0.5, 0.25, 0.25], [0.1, 0.3, 0.6]]).tolist() == pytest.approx([0.25, 0.3])
+    minus_off, good = near([1.0, 5.0, 2.0], [1.5, 1.0, 2.0])
+    assert minus_off.tolist() == [-0.5, -4.0, 0.0]
+    assert good.tolist() == [True, False, True]
