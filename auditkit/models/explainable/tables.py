@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from auditkit.attribution.baselines import Baseline
 from auditkit.attribution.players import Players
