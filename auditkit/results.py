@@ -90,13 +90,17 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Bars:
-    """A bar for each row and each column of y, side by side."""
+    """A bar for each row and each column of y, side by side.
+
+    diverging gives what speaks for and what speaks against the colours they have in tokens.
+    """
 
     title: str
     frame: pd.DataFrame
     x: str
     y: tuple[str, ...]
     unit: Unit = Unit.NUMBER
+    diverging: bool = False
     text: str = ""
 
 

@@ -60,13 +60,19 @@ def _bars(view: Bars) -> Figure:
         trace = axes.trace("bar", column, hover)
         across, along = ("y", "x") if lying else ("x", "y")
         trace |= {across: places, along: values, "orientation": "h" if lying else "v"}
-        traces.append(trace | {"marker": {"color": axes.colour(i)}})
+        traces.append(
+            trace | {"marker": {"color": _by_sign(values) if view.diverging else axes.colour(i)}}
+        )
     rows = len(names) * max(1.0, 0.62 * len(view.y))
     layout = axes.layout_of(axes.MARGIN + axes.ROW * rows if lying else 320, legend=len(view.y) > 1)
     layout |= {"bargap": 0.3, "barmode": "group"}
     layout["yaxis" if lying else "xaxis"] |= axes.named(places, names, upside_down=lying)
     layout["xaxis" if lying else "yaxis"] |= axes.scaled(view.unit) | {"rangemode": "tozero"}
     return {"data": traces, "layout": layout}
+
+
+def _by_sign(values: Sequence[float | None]) -> list[str]:
+    return [f"var(--heat-{'against' if value and value < 0 else 'for'})" for value in values]
 
 
 def _intervals(view: Intervals) -> Figure:

@@ -11,6 +11,7 @@ from auditkit.report.figures import figure
 from auditkit.report.glossary import words_in
 from auditkit.report.json import dumps
 from auditkit.report.numerals import count, heading, telling_decimals, with_interval, write
+from auditkit.report.steps import next_steps
 from auditkit.report.strips import Strip, strip
 from auditkit.report.tables import Grid, grid
 from auditkit.results import (
@@ -121,7 +122,7 @@ def page(report: AuditReport) -> dict[str, Any]:
         "lead": story.lead(report),
         "tally": story.tally(report),
         "answers": story.answers(report, places),
-        "steps": story.next_steps(report, places),
+        "steps": next_steps(report, places),
         "identity": _identity(report),
         "evidence": sorted(evidence, key=lambda one: story.ORDER.index(one.finding.status)),
         "chapters": _chapters(report, places, evidence),

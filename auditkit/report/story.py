@@ -1,11 +1,10 @@
-"""The report in plain words: the verdict, the answers to three questions and what to do next."""
+"""The report in plain words: the verdict and the answers to three questions."""
 
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from auditkit.report.numerals import roughly
 from auditkit.results import GRAVITY, AuditReport, CheckResult, Finding, Status, Topic, worst
 
 MOST_POINTS = 6  # sentences an answer shows before it points to the table of findings
@@ -30,6 +29,8 @@ class Question:
     failed: str
     passed: str
     words: tuple[str, ...]  # by which an entry of not_tested is known to belong here
+    undecided: str = "It cannot be said yet"
+    measured: str = "Measured, no limit was set"
 
 
 QUESTIONS = (
@@ -39,6 +40,8 @@ QUESTIONS = (
         topics=(Topic.EXPLANATION,),
         failed="Not reliably",
         passed="Yes, as far as it was tested",
+        undecided="Only in part",
+        measured="Shown, as far as it can be trusted",
         words=("expla", "attribution", "why", "faithful", "probing", "represent", "concept"),
     ),
     Question(
@@ -81,15 +84,6 @@ class Answer:
     reasons: tuple[tuple[str, str], ...]  # (what, why) where nothing was assessed
 
 
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """Something to do, and the findings that ask for it."""
-
-    text: str
-    status: Status
-    because: tuple[Point, ...]
-
-
 def lead(report: AuditReport) -> str:
     """The verdict's reason in one or two sentences, with the numbers behind it."""
     tally = Counter(finding.status for finding in report.findings)
@@ -98,12 +92,15 @@ def lead(report: AuditReport) -> str:
     parts = []
     if failed := tally[Status.FAILED]:
         parts.append(
-            f"{failed} of {_several(judged, 'finding')} with a limit {_is(failed)} beyond it."
+            f"{failed} of {several(judged, 'finding')} with a limit {_is(failed)} beyond it."
         )
-    if open_ := tally[Status.INSUFFICIENT]:
-        parts.append(f"{_several(open_, 'finding')} cannot be settled with the rows there are.")
+    in_part = len(doubtful(report))
+    if open_ := tally[Status.INSUFFICIENT] - in_part:
+        parts.append(f"{several(open_, 'finding')} cannot be settled with the rows there are.")
+    if in_part:
+        parts.append("Its explanations can be trusted only in part.")
     if broken:
-        parts.append(f"{_several(broken, 'check')} broke, which never counts as passed.")
+        parts.append(f"{several(broken, 'check')} broke, which never counts as passed.")
     if lost := report.unanswered:
         parts.append(f"The groups of {' and of '.join(lost)} could not be compared at all.")
     if not parts and judged:
@@ -126,28 +123,6 @@ def tally(report: AuditReport) -> tuple[tuple[Status, int], ...]:
     return tuple((status, counts[status]) for status in ORDER if counts[status])
 
 
-def next_steps(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Step, ...]:
-    """What to do: the remedies of failed findings, checks to repair, rows to gather."""
-    failed = [one for one in report.findings if one.status is Status.FAILED]
-    by_remedy: dict[str, list[Finding]] = {}
-    for finding in failed:
-        by_remedy.setdefault(finding.remedy or "Look into this finding.", []).append(finding)
-    steps = [
-        Step(text=text, status=Status.FAILED, because=_points(ones, anchors))
-        for text, ones in by_remedy.items()
-    ]
-    steps += [
-        Step(
-            text=f"Repair the check “{one.title}”: {one.reason}",
-            status=one.status,
-            because=_broken_points([one], anchors),
-        )
-        for one in report.results
-        if one.status is Status.BROKEN
-    ]
-    return tuple(steps) + _more_groups(report, anchors) + _more_rows(report, anchors)
-
-
 def by_gravity(findings: Iterable[Finding]) -> list[Finding]:
     """The gravest first, otherwise in the order of the checks."""
     return sorted(findings, key=lambda one: ORDER.index(one.status))
@@ -159,16 +134,16 @@ def _answer(question: Question, report: AuditReport, anchors: Mapping[int, str])
     status = worst(one.status for one in results)
     if status is None and (findings or any(one.status is Status.MEASURED for one in results)):
         status = Status.MEASURED
-    broken = _broken_points(results, anchors)
+    broken = broken_points(results, anchors)
     grave = [one for one in findings if one.status in (Status.FAILED, Status.INSUFFICIENT)]
     if Topic.HARM in question.topics and report.unanswered and status not in GRAVITY[:3]:
-        status, grave = Status.INSUFFICIENT, _not_compared(report)
+        status, grave = Status.INSUFFICIENT, not_compared(report)
     shown = _from_each_check(grave or findings, results)[: MOST_POINTS - len(broken[:2])]
     return Answer(
         question=question,
         status=status or Status.NOT_APPLICABLE,
         short=_short(question, status),
-        points=(*_points(shown, anchors), *broken[:2]),
+        points=(*points(shown, anchors), *broken[:2]),
         rest=_rest(findings, shown, _unasked(results) if status is Status.MEASURED else ""),
         reasons=() if status else _why_not(question, results, report.not_tested),
     )
@@ -196,11 +171,11 @@ def _short(question: Question, status: Status | None) -> str:
         case Status.PASSED:
             return question.passed
         case Status.INSUFFICIENT:
-            return "It cannot be said yet"
+            return question.undecided
         case Status.BROKEN:
             return "It cannot be said: a check broke"
         case Status.MEASURED:
-            return "Measured, no limit was set"
+            return question.measured
         case _:
             return "Not assessed"
 
@@ -211,7 +186,7 @@ def _why_not(
     titles: dict[str, list[str]] = {}
     for one in results:
         titles.setdefault(one.reason, []).append(one.title)
-    idle = [(", ".join(several), reason) for reason, several in titles.items() if reason]
+    idle = [(", ".join(names), reason) for reason, names in titles.items() if reason]
     listed = [
         (what, why)
         for what, why in not_tested
@@ -239,7 +214,7 @@ def _unasked(results: Sequence[CheckResult]) -> str:
     return f"{number} of {len(results)} checks gave no answer: {reason}."
 
 
-def _not_compared(report: AuditReport) -> list[Finding]:
+def not_compared(report: AuditReport) -> list[Finding]:
     """What would have been judged of groups that could not be compared."""
     return [
         one
@@ -248,47 +223,26 @@ def _not_compared(report: AuditReport) -> list[Finding]:
     ]
 
 
-def _more_groups(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Step, ...]:
-    return tuple(
-        Step(
-            text=f"Audit on rows of two or more groups of {column}, each with rows enough: here "
-            "they could not be compared.",
-            status=Status.INSUFFICIENT,
-            because=_points(
-                (one for one in _not_compared(report) if one.where["column"] == column), anchors
-            ),
-        )
-        for column in report.unanswered
-    )
+def doubtful(report: AuditReport) -> list[Finding]:
+    """What more rows would not settle: explanations that passed some tests and failed others."""
+    return [
+        one
+        for result in report.results
+        if result.topic is Topic.EXPLANATION
+        for one in result.findings
+        if one.status is Status.INSUFFICIENT and one.rows_needed is None
+    ]
 
 
-def _more_rows(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Step, ...]:
-    open_ = [one for one in report.findings if one.status is Status.INSUFFICIENT]
-    if not open_:
-        return ()
-    text = f"Audit on more rows: {_several(len(open_), 'finding')} cannot be settled yet."
-    text += _enough([one.rows_needed for one in open_ if one.rows_needed], len(open_))
-    return (Step(text=text, status=Status.INSUFFICIENT, because=_points(open_, anchors)),)
-
-
-def _enough(needs: Sequence[int], asked: int) -> str:
-    """The rows that settle the first finding, and half of all: the last may lie at its limit."""
-    if not needs:
-        return ""
-    rising, half = sorted(needs), (asked + 1) // 2
-    first = f" About {roughly(rising[0])} rows would settle the first of them"
-    if half < 2 or half > len(rising):
-        return f"{first}."
-    return f"{first}, {roughly(rising[half - 1])} half of them."
-
-
-def _points(findings: Iterable[Finding], anchors: Mapping[int, str]) -> tuple[Point, ...]:
+def points(findings: Iterable[Finding], anchors: Mapping[int, str]) -> tuple[Point, ...]:
+    """Each finding as a sentence with its place."""
     return tuple(
         Point(status=one.status, text=one.message, anchor=anchors[id(one)]) for one in findings
     )
 
 
-def _broken_points(results: Iterable[CheckResult], anchors: Mapping[int, str]) -> tuple[Point, ...]:
+def broken_points(results: Iterable[CheckResult], anchors: Mapping[int, str]) -> tuple[Point, ...]:
+    """Each check that broke, as a sentence with its place."""
     return tuple(
         Point(status=one.status, text=f"{one.title} broke: {one.reason}", anchor=anchors[id(one)])
         for one in results
@@ -296,7 +250,8 @@ def _broken_points(results: Iterable[CheckResult], anchors: Mapping[int, str]) -
     )
 
 
-def _several(number: int, noun: str) -> str:
+def several(number: int, noun: str) -> str:
+    """`1 finding`, `2 findings`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

@@ -80,6 +80,12 @@ def test_equal_names_are_not_merged():
     assert made["layout"]["xaxis"]["ticktext"] == ["same", "same"]
 
 
+def test_bars_that_diverge_are_coloured_by_their_sign():
+    frame = pd.DataFrame({"g": ["a", "b", "c"], "n": [1.5, -2.0, math.nan]})
+    made = figure(Bars(title="t", frame=frame, x="g", y=("n",), diverging=True))["data"][0]
+    assert made["marker"]["color"] == ["var(--heat-for)", "var(--heat-against)", "var(--heat-for)"]
+
+
 def test_a_diagonal_runs_from_corner_to_corner():
     frame = pd.DataFrame({"p": [0.2, 0.8], "o": [0.3, 0.7]})
     made = figure(Lines(title="t", frame=frame, x="p", y=("o",), unit=Unit.SHARE, diagonal=True))

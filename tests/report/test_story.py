@@ -5,6 +5,7 @@ import pytest
 from auditkit.report import story
 from auditkit.report.glossary import ENTRIES, words_in
 from auditkit.report.page import anchors
+from auditkit.report.steps import next_steps
 from auditkit.results import CheckResult, Finding, Status, Topic
 from tests.report.samples import empty, sample
 
@@ -104,7 +105,7 @@ def test_a_broken_or_skipped_check_is_never_told_as_passed():
 
 def test_findings_with_one_remedy_are_one_step():
     report = report_of(Status.FAILED, Status.FAILED, Status.PASSED, remedy="mend it")
-    steps = story.next_steps(report, anchors(report))
+    steps = next_steps(report, anchors(report))
     assert [(one.text, [p.text for p in one.because]) for one in steps] == [
         ("mend it", ["m0", "m1"])
     ]
@@ -112,10 +113,10 @@ def test_findings_with_one_remedy_are_one_step():
 
 def test_undecided_findings_say_how_many_rows_would_settle_them():
     report = report_of(Status.INSUFFICIENT, rows_needed=41_312)
-    (step,) = story.next_steps(report, anchors(report))
+    (step,) = next_steps(report, anchors(report))
     assert "About 41,000 rows would settle the first of them." in step.text
     report = report_of(Status.INSUFFICIENT)
-    (step,) = story.next_steps(report, anchors(report))
+    (step,) = next_steps(report, anchors(report))
     assert step.text == "Audit on more rows: 1 finding cannot be settled yet."
 
 
@@ -126,7 +127,7 @@ def test_rows_for_half_of_the_findings_are_told_and_not_those_for_the_nearest_to
         replace(one, findings=(replace(one.findings[0], rows_needed=rows),))
         for one, rows in zip(report.results, needs, strict=True)
     )
-    (step,) = story.next_steps(replace(report, results=results), anchors(report) | {
+    (step,) = next_steps(replace(report, results=results), anchors(report) | {
         id(found): "x" for one in results for found in one.findings
     })  # fmt: skip
     assert step.text.endswith(
@@ -136,7 +137,7 @@ def test_rows_for_half_of_the_findings_are_told_and_not_those_for_the_nearest_to
         replace(one, findings=(replace(one.findings[0], rows_needed=rows),))
         for one, rows in zip(report.results, (19_000, None, None, None), strict=True)
     )
-    (step,) = story.next_steps(replace(report, results=unknown), anchors(report) | {
+    (step,) = next_steps(replace(report, results=unknown), anchors(report) | {
         id(found): "x" for one in unknown for found in one.findings
     })  # fmt: skip
     assert step.text.endswith("About 19,000 rows would settle the first of them.")
@@ -156,7 +157,7 @@ def test_groups_that_could_not_be_compared_are_no_pass():
     found = answer(report)
     assert found.short == "It cannot be said yet"
     assert [one.text for one in found.points] == [undefined.message]
-    (step,) = story.next_steps(report, anchors(report))
+    (step,) = next_steps(report, anchors(report))
     assert step.text.startswith("Audit on rows of two or more groups of gender")
     known = replace(undefined, status=Status.PASSED)
     judged = replace(report, results=(*report.results, replace(lost, findings=(known,))))
@@ -172,6 +173,75 @@ def test_what_was_measured_does_not_hide_that_most_checks_gave_no_answer():
     judged = replace(report.results[0], status=Status.PASSED)
     assert "no answer" not in answer(replace(report, results=(judged, *idle))).rest
     assert "no answer" not in answer(replace(report, results=(report.results[0], idle[0]))).rest
+
+
+def explanations(trust: Status, *, remedy: str = "", looked: Status = Status.MEASURED):
+    """AK501, which tells what can be trusted, and AK502, which tells what is looked at."""
+    said = {
+        Status.PASSED: "1 of 4 explanations can be trusted on this model: Shapley values.",
+        Status.INSUFFICIENT: "None of 4 explanations passed every test; Shapley values failed 1.",
+        Status.FAILED: "None of 4 explanations can be trusted on this model.",
+    }
+    trusted = Finding(message=said.get(trust, ""), status=trust, metric="trusted", remedy=remedy)
+    at = Finding(message="It looks at age most.", status=looked, metric="importance")
+    reason = "the outputs of a file of predictions have no gradient"
+    return replace(
+        empty(),
+        results=tuple(
+            CheckResult(
+                rule=rule, name=rule, title=title, topic=Topic.EXPLANATION, status=one.status,
+                findings=() if one.status is Status.NOT_APPLICABLE else (one,),
+                reason=reason if one.status is Status.NOT_APPLICABLE else "",
+            )
+            for rule, title, one in (("AK501", "Trust", trusted), ("AK502", "Importance", at))
+        ),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("trust", "short", "points"),
+    [
+        (Status.PASSED, "Yes, as far as it was tested", ["1 of 4", "It looks at age most."]),
+        (Status.INSUFFICIENT, "Only in part", ["None of 4 explanations passed every test"]),
+        (Status.FAILED, "Not reliably", ["None of 4 explanations can be trusted"]),
+        (Status.MEASURED, "Shown, as far as it can be trusted", ["", "It looks at age most."]),
+    ],
+)
+def test_what_is_looked_at_is_told_after_what_can_be_trusted_and_only_where_something_can(
+    trust, short, points
+):
+    found = answer(explanations(trust), "why")
+    assert found.short == short
+    assert len(found.points) == len(points)
+    assert all(one.text.startswith(said) for one, said in zip(found.points, points, strict=True))
+
+
+def test_where_no_explanation_could_be_asked_the_reason_is_told():
+    report = explanations(Status.NOT_APPLICABLE, looked=Status.NOT_APPLICABLE)
+    found = answer(report, "why")
+    assert found.short == "Not assessed"
+    assert found.reasons == (
+        ("Trust, Importance", "the outputs of a file of predictions have no gradient"),
+    )
+
+
+def test_explanations_that_are_trusted_in_part_ask_for_care_and_not_for_rows():
+    report = explanations(Status.INSUFFICIENT, remedy="Show two methods side by side.")
+    assert story.lead(report) == "Its explanations can be trusted only in part."
+    (step,) = next_steps(report, anchors(report))
+    assert (step.text, step.status) == ("Show two methods side by side.", Status.INSUFFICIENT)
+    (step,) = next_steps(bare := explanations(Status.INSUFFICIENT), anchors(bare))
+    assert step.text == "Look at no explanation alone."
+
+
+def test_explanations_that_more_rows_would_settle_ask_for_rows():
+    report = explanations(Status.INSUFFICIENT)
+    first, second = report.results
+    short = replace(first.findings[0], rows_needed=41_312)
+    report = replace(report, results=(replace(first, findings=(short,)), second))
+    assert "cannot be settled with the rows there are" in story.lead(report)
+    (step,) = next_steps(report, anchors(report))
+    assert "About 41,000 rows would settle the first of them." in step.text
 
 
 def test_flipping_an_attribute_does_not_explain_why_a_model_decides():
