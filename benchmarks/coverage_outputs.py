@@ -9,6 +9,7 @@ Ends with status 1 where a target is missed. Each setting seeds its own tables.
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from zlib import crc32
 
@@ -33,13 +34,63 @@ Judge = Callable[[np.random.Generator], Line]
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "methods-outputs.md"
 DRAWS, LIMIT, RARE, SLACK = 200, 0.1, 0.05, 1e-12
-# Mean size and root mean square of an error of each law, by 20 million draws where not known.
-LAWS: dict[str, tuple[Callable[[np.random.Generator, int], Floats], float]] = {
-    "normal": (lambda rng, n: rng.normal(size=n), float(np.sqrt(2 / np.pi))),
-    "Student's, 5 degrees": (lambda rng, n: rng.standard_t(5, n), 0.94902),
-    "Laplace": (lambda rng, n: rng.laplace(size=n), 1.0),
-    "skewed (lognormal)": (lambda rng, n: np.exp(rng.normal(size=n)), float(np.exp(0.5))),
+
+
+@dataclass(frozen=True, kw_only=True)
+class Law:
+    """A law of errors: a draw of n, their mean size, root mean square and mean."""
+
+    draw: Callable[[np.random.Generator, int], Floats]
+    absolute: float
+    root: float
+    mean: float = 0.0
+
+    def truth(self, measure: str) -> float:
+        """What a measure is of this law."""
+        known = {"mean_absolute_error": self.absolute, "root_mean_squared_error": self.root}
+        return known.get(measure, self.mean)
+
+
+def _student(degrees: int) -> Callable[[np.random.Generator, int], Floats]:
+    return lambda rng, n: rng.standard_t(degrees, n)
+
+
+# Mean size of Student's with 5 degrees by 20 million draws, all else by hand.
+LAWS = {
+    "normal": Law(
+        draw=lambda rng, n: rng.normal(size=n), absolute=float(np.sqrt(2 / np.pi)), root=1.0
+    ),
+    "Student's, 5 degrees": Law(draw=_student(5), absolute=0.94902, root=float(np.sqrt(5 / 3))),
+    "Laplace": Law(draw=lambda rng, n: rng.laplace(size=n), absolute=1.0, root=float(np.sqrt(2))),
+    "exponential squares": Law(
+        draw=lambda rng, n: np.sqrt(rng.exponential(size=n)),
+        absolute=float(np.sqrt(np.pi) / 2),
+        root=1.0,
+        mean=float(np.sqrt(np.pi) / 2),
+    ),
+    "skewed (lognormal)": Law(
+        draw=lambda rng, n: np.exp(rng.normal(size=n)),
+        absolute=float(np.exp(0.5)),
+        root=float(np.e),
+        mean=float(np.exp(0.5)),
+    ),
+    "Student's, 3 degrees": Law(
+        draw=_student(3),
+        absolute=float(2 * np.sqrt(3) / np.pi),
+        root=float(np.sqrt(3)),
+    ),
 }
+ROOTS = "Numbers: root mean squared error"
+UNPROMISED = (ROOTS, "Student's, 3 degrees")  # whose fourth powers have no mean
+SIZES = (
+    ((10, 10), 1.0),
+    ((20, 20), 1.0),
+    ((15, 200), 1.0),
+    ((30, 200), 1.0),
+    ((30, 100, 300, 1500), 1.0),
+    ((20,) * 8, 1.0),
+    ((100, 200), 1.5),
+)
 
 
 def main() -> int:
@@ -54,7 +105,8 @@ def main() -> int:
     shown, missed = [], []
     for title, text, settings in parts(quick=options.quick):
         lines = [simulated(name, judge, tables) for name, judge in settings]
-        missed += [f"{title}: {one}" for line in lines for one in faults(line, tables)]
+        asked = [one for one in lines if not _unpromised(title, one)]
+        missed += [f"{title}: {one}" for line in asked for one in faults(line, tables)]
         shown += [f"### {title}", "", text, "", markdown(pd.DataFrame(map(written, lines))), ""]
     verdict = ["Every target is met."]
     if missed:
@@ -77,13 +129,14 @@ def parts(*, quick: bool) -> list[tuple[str, str, list[tuple[str, Judge]]]]:
         ("Labels", LABEL_TEXT, label_settings()[some]),
         ("Numbers: mean absolute error", NUMBER_TEXT, number_settings("mean_absolute_error")[some]),
         (
-            "Numbers: root mean squared error",
-            "The same errors.",
+            ROOTS,
+            "The same errors. Of Student's with 3 degrees nothing is promised: the squares have no "
+            "variance.",
             number_settings("root_mean_squared_error")[some],
         ),
         (
             "Numbers: mean signed error",
-            "The same errors, without the skewed ones.",
+            "The same errors.",
             number_settings("signed_error")[some],
         ),
         ("Numbers of persons", PERSON_TEXT, person_settings()[some]),
@@ -100,8 +153,8 @@ LABEL_TEXT = (
     "Four labels, independent or all the same within a row; the rate is the true positive rate."
 )
 NUMBER_TEXT = (
-    "*own*: the interval of one of the first two groups, by itself. A gap is made by scaling the "
-    "errors of the last group."
+    "*own*: the interval of one of the first two groups, by itself; an empty cell: none is given. "
+    "A gap is made by scaling the errors of the last group."
 )
 PERSON_TEXT = (
     "Ten rows a person, whose errors share nine tenths of their variance; *by row* is what the "
@@ -124,7 +177,7 @@ def faults(line: dict[str, object], tables: int) -> list[str]:
     """What falls short of the targets: 94 % held, p under .05 in at most 5 %."""
     found = []
     error = 2 * (PROMISED * (1 - PROMISED) / tables) ** 0.5
-    for kind in ("all hold", "interval holds"):
+    for kind in ("all hold", "interval holds", "own 0", "own 1"):
         if kind in line and float(str(line[kind])) < PROMISED - error:
             found.append(f"{line['setting']}: {kind} in {float(str(line[kind])):.1%}")
     rare = line.get("p under .05")
@@ -132,6 +185,11 @@ def faults(line: dict[str, object], tables: int) -> list[str]:
     if rare is not None and not np.isnan(float(str(rare))) and float(str(rare)) > RARE + wide:
         found.append(f"{line['setting']}: p under .05 in {float(str(rare)):.1%}")
     return found
+
+
+def _unpromised(title: str, line: dict[str, object]) -> bool:
+    measure, law = UNPROMISED
+    return title == measure and str(line["setting"]).startswith(law)
 
 
 def written(line: dict[str, object]) -> dict[str, str]:
@@ -229,15 +287,7 @@ def number_settings(measure: str) -> list[tuple[str, Judge]]:
     """Laws of errors, sizes of groups, and a last group whose errors are larger."""
     settings = []
     for law in LAWS:
-        if measure == "signed_error" and law.startswith("skewed"):
-            continue
-        for sizes, factor in (
-            ((20, 20), 1.0),
-            ((15, 200), 1.0),
-            ((30, 100, 300, 1500), 1.0),
-            ((20,) * 8, 1.0),
-            ((100, 200), 1.5),
-        ):
+        for sizes, factor in SIZES:
             rows = _sizes(sizes)
             name = f"{law}; {rows} rows" + (f"; the last × {factor:g}" if factor != 1 else "")
             settings.append((name, _number_judge(measure, law, sizes, factor)))
@@ -245,21 +295,20 @@ def number_settings(measure: str) -> list[tuple[str, Judge]]:
 
 
 def _number_judge(measure: str, law: str, sizes: tuple[int, ...], factor: float) -> Judge:
-    draw, mean = LAWS[law]
     scale = np.ones(len(sizes))
     scale[-1] = factor
-    squares = {"normal": 1.0, "Student's, 5 degrees": 5 / 3, "Laplace": 2.0}
-    root = float(np.sqrt(squares.get(law, np.exp(2.0))))
-    unit = {"mean_absolute_error": mean, "root_mean_squared_error": root, "signed_error": 0.0}
-    truth = scale * unit[measure]
+    truth = scale * LAWS[law].truth(measure)
 
     def judge(rng: np.random.Generator) -> Line:
-        wrong = np.concatenate([one * draw(rng, n) for one, n in zip(scale, sizes, strict=True)])
-        errors = _told(wrong, np.repeat(np.arange(len(sizes)), sizes))
+        drawn = [one * LAWS[law].draw(rng, n) for one, n in zip(scale, sizes, strict=True)]
+        errors = _told(np.concatenate(drawn), np.repeat(np.arange(len(sizes)), sizes))
         found = error_gap(errors, measure, rng=rng, draws=DRAWS)
         own = error_estimates(errors, measure)
         line = _line(found.pairs, found, truth, found.measured.labels)
         held = (own["low"] <= truth + SLACK) & (truth <= own["high"] + SLACK)
+        held = held.astype(float).where(own["low"].notna())
+        if np.isnan(found.estimate.low):
+            line |= dict.fromkeys(("all hold", "interval holds", "found"), float("nan"))
         return line | {f"own {g}": float(one) for g, one in enumerate(held[:2])}
 
     return judge

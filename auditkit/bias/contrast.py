@@ -36,7 +36,7 @@ class Measured:
     limits gives each group's own ends at a critical value, such as those of a logit scale; left
     out, they are value -+ z * error. drawn are bootstrap values and their standard errors, each
     (draws, G); permuted are values under permuted labels, (draws, G). left_out maps a group that
-    is not compared to why.
+    is not compared to why. Where limits are NaN there is no interval, and unknown says why.
     """
 
     labels: Sequence[str]
@@ -47,6 +47,7 @@ class Measured:
     drawn: tuple[Floats, Floats] | None = None
     permuted: Floats | None = None
     left_out: Mapping[str, str] = field(default_factory=lambda: NOBODY)
+    unknown: str = ""
 
     def ends(self, z: float) -> Bounds:
         """Each group's interval at the critical value z."""
@@ -77,9 +78,9 @@ class Contrast:
     def beyond(self, limit: float) -> float:
         """The chance of an interval that excludes the limit as far as this, were it the truth.
 
-        It is 1 where the value is within the limit, NaN where it is undefined.
+        It is 1 where the value is within the limit, NaN where it or its interval is undefined.
         """
-        if not self.estimate.defined:
+        if math.isnan(self.estimate.low):
             return math.nan
         if self.estimate.value <= limit:
             return 1.0
@@ -135,6 +136,7 @@ def contrast(
             n=int(np.sum(measured.n)),
             method=method,
             confidence=confidence,
+            reason=measured.unknown if math.isnan(least) else "",
         ),
         lowest=str(measured.labels[int(np.argmin(measured.values))]),
         highest=str(measured.labels[last_of_most(measured.values)]),

@@ -4,6 +4,7 @@ truth and said are (n,) in the target's own unit; an error is said - truth.
 """
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -12,9 +13,17 @@ from scipy.stats import t
 
 from auditkit.errors import DataError
 from auditkit.statistics.calibration import quantile_bins
-from auditkit.statistics.classification import mean_estimate
 from auditkit.statistics.estimate import Estimate, independent_difference, undefined
+from auditkit.statistics.intervals import z_of
+from auditkit.statistics.positive import (
+    FEWEST_SQUARES,
+    WARY,
+    WARY_OF_SQUARES,
+    positive_limits,
+    wary_variance,
+)
 from auditkit.statistics.ratios import ratio_estimate
+from auditkit.statistics.skewness import skewed_limits, skewness_of
 
 Floats = NDArray[np.float64]
 
@@ -24,21 +33,29 @@ NO_ROWS = "there are no rows"
 def mean_absolute_error(truth: ArrayLike, said: ArrayLike, *, confidence: float = 0.95) -> Estimate:
     """Mean distance from the truth, in the target's unit; 0 is ideal.
 
-    Student's interval for a mean; of 100 errors by Student's law with 4 degrees of freedom it
-    covers 92 %.
+    The gamma law's interval, with the variance raised by two of its standard errors: of 10 to
+    1,000 errors it covers 94 % or more, those of Student's law with 3 degrees of freedom and
+    lognormal ones included (docs/methods-outputs.md).
     """
-    return mean_estimate(np.abs(signed_errors(truth, said)), most=math.inf, confidence=confidence)
+    return _positive(np.abs(signed_errors(truth, said)), WARY, confidence)
 
 
 def signed_error(truth: ArrayLike, said: ArrayLike, *, confidence: float = 0.95) -> Estimate:
-    """Mean of said - truth, in the target's unit: above 0 the model says too much. Student's."""
+    """Mean of said - truth, in the target's unit: above 0 the model says too much.
+
+    Student's interval, corrected for skewness (Hall 1992).
+    """
     wrong = signed_errors(truth, said)
-    n = len(wrong)
+    n, method = len(wrong), "Student's t, corrected for skewness"
     if not n:
-        return undefined(NO_ROWS, method="Student's t")
-    half = _half(wrong, confidence)
+        return undefined(NO_ROWS, method=method)
     mean = float(wrong.mean())
-    return _estimate(mean, mean - half, mean + half, n, "Student's t", confidence)
+    low = high = math.nan
+    if n > 1:
+        error = float(wrong.std(ddof=1)) / math.sqrt(n)
+        skewness = skewness_of((wrong - mean) / n, error)
+        low, high = map(float, skewed_limits(mean, error, skewness, n - 1, confidence))
+    return _estimate(mean, low, high, n, method, confidence)
 
 
 def root_mean_squared_error(
@@ -46,19 +63,20 @@ def root_mean_squared_error(
 ) -> Estimate:
     """Root of the mean squared error, in the target's unit; 0 is ideal.
 
-    Large errors weigh more than in the mean absolute error. Student's interval on the logarithm
-    of the mean square (delta method), so that it stays above 0.
+    Large errors weigh more than in the mean absolute error. The interval is that of the mean
+    absolute error for squares, whose variance is raised by three standard errors. It is not
+    given for fewer than 100 rows, nor is it promised where fourth powers of errors have no mean.
     """
-    squares = signed_errors(truth, said) ** 2
-    n, method = len(squares), "Student's t on the logarithm of the mean square"
-    if not n:
-        return undefined(NO_ROWS, method=method)
-    mean = float(squares.mean())
-    if mean == 0:
-        return _estimate(0.0, 0.0, 0.0, n, method, confidence)
-    half = _half(squares / mean, confidence) / 2
-    root = math.sqrt(mean)
-    return _estimate(root, root * math.exp(-half), root * _exponential(half), n, method, confidence)
+    square = _positive(signed_errors(truth, said) ** 2, WARY_OF_SQUARES, confidence)
+    if not square.defined:
+        return square
+    if square.n < FEWEST_SQUARES and square.n > 1 and square.value > 0:
+        few = f"fewer than {FEWEST_SQUARES} rows do not tell how large the rare errors are"
+        return replace(
+            square, value=math.sqrt(square.value), low=math.nan, high=math.nan, reason=few
+        )
+    root, low, high = (math.sqrt(one) for one in (square.value, square.low, square.high))
+    return replace(square, value=root, low=low, high=high)
 
 
 def r_squared(truth: ArrayLike, said: ArrayLike, *, confidence: float = 0.95) -> Estimate:
@@ -162,6 +180,17 @@ def signed_errors(truth: ArrayLike, said: ArrayLike) -> Floats:
             row = int((~np.isfinite(values)).argmax())
             raise DataError(f"{name} is {values[row]} in row {row + 1}; give finite numbers")
     return np.asarray(given - known)
+
+
+def _positive(values: Floats, wary: float, confidence: float) -> Estimate:
+    n, method = len(values), "gamma law, of a variance larger than seen"
+    if not n:
+        return undefined(NO_ROWS, method=method)
+    mean = float(values.mean())
+    variance = wary_variance([values / mean - 1 if mean else np.zeros(n)], wary)
+    ends = positive_limits(np.array([mean]), np.array([n]), variance, z_of(confidence))
+    low, high = (float(one[0]) if n > 1 else math.nan for one in ends)
+    return _estimate(mean, low, high, n, method, confidence)
 
 
 def _half(values: Floats, confidence: float) -> float:

@@ -5,7 +5,7 @@ drawn and permuted, not rows: a person's errors are alike.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -14,13 +14,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import ndtr
-from scipy.stats import t
 
 from auditkit.bias.groups import label
 from auditkit.bias.membership import membership
 from auditkit.errors import DataError, UsageError, suggestion
 from auditkit.statistics.intervals import Bounds, score_limits, z_of
+from auditkit.statistics.positive import (
+    FEWEST_SQUARES,
+    WARY,
+    WARY_OF_SQUARES,
+    positive_limits,
+    wary_variance,
+)
 from auditkit.statistics.regression import signed_errors
+from auditkit.statistics.skewness import skewed_limits, skewness_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -100,12 +107,17 @@ class NumberErrors:
 class GroupMean:
     """A mean over rows, its standard error over units, and how many these are.
 
-    unlike is how far other rows lie from a group whose own are all alike, 0 where they are not.
+    spread is the variance of one unit over the squared mean as `wary_variance` has it, NaN of
+    signed errors and where too few units tell it; skewness that of the mean, with its standard
+    error, is asked of signed errors. unlike is how far other rows lie from a group
+    whose own are all alike, 0 where they are not.
     """
 
     value: float
     error: float
     units: int
+    spread: float = np.nan
+    skewness: tuple[float, float] = (0.0, 0.0)
     unlike: float = 0.0
 
 
@@ -138,14 +150,14 @@ def error_estimates(
     """One of MEASURES by group: columns value, low, high, n, units, deviations, reason.
 
     In the target's own unit; deviations is the value as a share of the standard deviation of all
-    true numbers. The interval holds for its group alone: Student's over units, on the logarithm
-    for the two that are positive. It is NaN, with the reason, for a single unit. Raises UsageError
-    for another name.
+    true numbers. The interval holds for its group alone: Student's over units, for the two that
+    are positive the gamma law's with the tails of all groups. It is NaN, with the reason, for a
+    single unit, and for squares of fewer than 100 units in all. Raises UsageError for another name.
     """
     means = group_means(errors, measure)
     value, error, units = columns_of(means, measure)
     low, high = limits_of(means, measure, z_of(confidence))
-    single = np.isnan(error)
+    single, unknown = np.isnan(error), np.isnan(low)
     alone = f"a single {errors.unit or 'row'} gives no interval"
     deviation = errors.deviation
     return pd.DataFrame(
@@ -156,9 +168,17 @@ def error_estimates(
             "n": np.bincount(errors.codes, minlength=len(value)),
             "units": units,
             "deviations": value / deviation if deviation else np.full(len(value), np.nan),
-            "reason": np.where(single, alone, ""),
+            "reason": np.where(single, alone, np.where(unknown, too_few(errors.unit), "")),
         },
         index=errors.index,
+    )
+
+
+def too_few(unit: str) -> str:
+    """Why a root mean squared error of so few has no interval."""
+    return (
+        f"fewer than {FEWEST_SQUARES} {f'values of {unit}' if unit else 'rows'} in all do not tell "
+        "how large the rare errors are"
     )
 
 
@@ -182,18 +202,43 @@ def averaged(errors: NumberErrors, measure: str) -> Floats:
 
 def group_means(errors: NumberErrors, measure: str) -> list[GroupMean]:
     """The mean of what is averaged, by group."""
-    means, values = [], averaged(errors, measure)
+    means, shares, values = [], [], averaged(errors, measure)
     for total, size in errors.sums(values):
         units, rows = len(size), float(size.sum())
         value = float(total.sum()) / rows
-        spread = float(np.sum((total - value * size) ** 2))
+        rest = total - value * size
+        spread = float(np.sum(rest**2))
         error = np.sqrt(spread * units / (units - 1)) / rows if units > 1 else np.nan
         unlike = 0.0
         if units > 1 and spread <= 1e-18 * rows * max(value**2, 1e-300):
             error, others = 0.0, values[~np.isclose(values, value, rtol=1e-9, atol=0)]
             unlike = float(np.sqrt(np.mean((others - value) ** 2))) if len(others) else 0.0
-        means.append(GroupMean(value=value, error=float(error), units=units, unlike=unlike))
-    return means
+        shares.append(rest * units / rows / value if value else np.full(units, np.nan))
+        seen, doubt = skewness_of(rest / rows, error)
+        means.append(
+            GroupMean(
+                value=value,
+                error=float(error),
+                units=units,
+                skewness=(float(seen), float(doubt)),
+                unlike=unlike,
+            )
+        )
+    if measure == "signed_error":
+        return means
+    return [
+        replace(one, spread=each)
+        for one, each in zip(means, _spreads(shares, measure), strict=True)
+    ]
+
+
+def _spreads(shares: list[Floats], measure: str) -> list[float]:
+    """Each group's `wary_variance`; NaN for squares of too few units."""
+    if measure == "mean_absolute_error":
+        return [float(one) for one in wary_variance(shares, WARY)]
+    if sum(len(one) for one in shares) < FEWEST_SQUARES:
+        return [np.nan] * len(shares)
+    return [float(one) for one in wary_variance(shares, WARY_OF_SQUARES)]
 
 
 def columns_of(means: list[GroupMean], measure: str) -> tuple[Floats, Floats, Ints]:
@@ -214,14 +259,15 @@ def rooted(value: Floats, error: Floats) -> tuple[Floats, Floats]:
 
 
 def limits_of(means: list[GroupMean], measure: str, z: float) -> Bounds:
-    """Each group's ends at the critical value z, which is read as Student's of its units.
+    """Each group's ends at the critical value z.
 
-    A mean of errors is skewed: on the logarithm it is less so, and stays above 0. That all rows
-    of a group are alike is no proof that others are: as many units as a score interval allows may
-    lie as far from them as the rows of other groups do.
+    Of signed errors Student's, corrected for skewness; of the two that are positive the gamma
+    law's.
+    That all rows of a group are alike is no proof that others are: as many units as a score
+    interval allows may lie as far from them as the rows of other groups do.
     """
-    value, error, units = columns_of(means, measure)
-    low, high = _by_student(value, error, units, measure, z)
+    value, _, units = columns_of(means, measure)
+    low, high = _ends(means, measure, z)
     unlike = np.array([one.unlike for one in means])
     reach = score_limits(np.zeros(len(means)), units, min(z, FARTHEST))[1] * unlike
     if measure == "signed_error":
@@ -233,11 +279,16 @@ def limits_of(means: list[GroupMean], measure: str, z: float) -> Bounds:
     return np.where(unlike > 0, near, low), np.where(unlike > 0, far, high)
 
 
-def _by_student(value: Floats, error: Floats, units: Ints, measure: str, z: float) -> Bounds:
-    level = min(2 * float(ndtr(z)) - 1, SUREST)
-    half = t.ppf((1 + level) / 2, np.maximum(units - 1, 1)) * error
+def _ends(means: list[GroupMean], measure: str, z: float) -> Bounds:
+    value = np.array([one.value for one in means])
+    units = np.array([one.units for one in means], dtype=float)
     if measure == "signed_error":
-        return value - half, value + half
-    with np.errstate(invalid="ignore", divide="ignore"):
-        step = np.where(value > 0, half / value, 0.0)
-    return value * np.exp(-step), value * np.exp(np.minimum(step, 700.0))
+        level = min(2 * float(ndtr(z)) - 1, SUREST)
+        error = np.array([one.error for one in means])
+        skewness = np.array([one.skewness for one in means]).reshape(-1, 2).T
+        return skewed_limits(
+            value, error, (skewness[0], skewness[1]), np.maximum(units - 1, 1), level
+        )
+    spread = np.array([one.spread for one in means])
+    low, high = positive_limits(value, units, spread, z)
+    return (np.sqrt(low), np.sqrt(high)) if measure == "root_mean_squared_error" else (low, high)

@@ -15,12 +15,13 @@ from auditkit.bias.outputs.number_errors import (
     columns_of,
     group_means,
     limits_of,
-    rooted,
+    too_few,
 )
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
+METHOD = "intervals of all pairs at once (Tukey)"
 MANY = 1000  # units of a group above which its mean is drawn from the normal law
 WORK = 5_000_000  # numbers permuted at most, by fewer permutations where there are many units
 
@@ -36,8 +37,8 @@ def error_gap(
 ) -> Contrast:
     """The largest difference between groups in one of MEASURES, in the target's own unit.
 
-    Intervals hold for all pairs at once: each group's own limits, combined, at a critical value
-    from bootstrap draws of whole units. A group of fewer than min_group_size units (at least 2)
+    Intervals hold for all pairs at once: each group's own limits, combined, at Tukey's critical
+    value. A group of fewer than min_group_size units (at least 2)
     is left out by name. The null permutes groups among units; where units lie in several groups,
     which leaves nothing to permute, it is drawn from the groups' standard errors. Raises
     UsageError for another name, a confidence outside (0, 1) and fewer than one draw.
@@ -56,15 +57,15 @@ def error_gap(
         errors=error,
         n=np.array([int(sums[place][1].sum()) for place in kept], dtype=np.int64),
         limits=lambda z: limits_of(compared, measure, z),
-        drawn=_drawn(chosen, value, error, measure, draws, rng) if kept else None,
         permuted=_permuted(chosen, error, measure, draws, rng, errors.straddling),
         left_out={
             errors.groups[place]: left_out_for(least, errors.unit)
             for place, one in enumerate(means)
             if place not in kept
         },
+        unknown=too_few(errors.unit),
     )
-    return contrast(measured, confidence=confidence, what=MEASURES[measure])
+    return contrast(measured, confidence=confidence, what=MEASURES[measure], method=METHOD)
 
 
 def left_out_for(least: int, unit: str) -> str:
@@ -80,35 +81,6 @@ def dealt(sizes: Ints, draws: int, rng: np.random.Generator) -> NDArray[np.int64
     units = int(sizes.sum())
     few = min(draws, max(50, WORK // units))
     return rng.permuted(np.tile(np.arange(units), (few, 1)), axis=1)
-
-
-def _drawn(
-    sums: list[tuple[Floats, Floats]],
-    value: Floats,
-    error: Floats,
-    measure: str,
-    draws: int,
-    rng: np.random.Generator,
-) -> tuple[Floats, Floats]:
-    """Means of units drawn again within each group, with their standard errors: (draws, G)."""
-    values, errors = np.empty((2, draws, len(sums)))
-    for place, (total, size) in enumerate(sums):
-        units = len(size)
-        if units > MANY:
-            values[:, place] = value[place] + error[place] * rng.standard_normal(draws)
-            errors[:, place] = error[place]
-            continue
-        weights = rng.multinomial(units, np.full(units, 1 / units), size=draws).astype(float)
-        products = np.stack([total, size, total**2, total * size, size**2], axis=1)
-        s, k, ss, sk, kk = (weights @ products).T
-        mean = s / k
-        spread = np.maximum(ss - 2 * mean * sk + mean**2 * kk, 0.0)
-        spread = np.sqrt(spread * units / (units - 1)) / k
-        if measure == "root_mean_squared_error":
-            mean, spread = rooted(mean, spread)
-        # A draw in which all are alike is no surer than the sample: it would be infinitely far off.
-        values[:, place], errors[:, place] = mean, np.where(spread > 0, spread, error[place])
-    return values, errors
 
 
 def _permuted(

@@ -14,8 +14,7 @@ from auditkit.statistics.intervals import (
     score_limits,
     z_of,
 )
-
-FLAT = 1e-6  # a skewness that changes nothing
+from auditkit.statistics.skewness import skewed_limits, skewness_of
 
 Floats = NDArray[np.float64]
 
@@ -47,7 +46,7 @@ def outside_contrasts(
         low, high = difference_interval(total, n, loss.sum() - total, others, z_of(confidence))
         p = _fisher(total, n, loss)
     else:
-        low, high, p = _welch(inside, loss, rate, outside, confidence)
+        low, high, p = _welch(met, loss, rate, outside, confidence)
     columns = {"n": n.astype(np.int64), "rate": rate, "outside": outside}
     columns |= {"difference": rate - outside, "low": low, "high": high, "p": p}
     return pd.DataFrame(columns)
@@ -60,47 +59,31 @@ def _fisher(total: Floats, n: Floats, loss: Floats) -> Floats:
 
 
 def _welch(
-    inside: Floats, loss: Floats, rate: Floats, outside: Floats, confidence: float
+    met: Mask, loss: Floats, rate: Floats, outside: Floats, confidence: float
 ) -> tuple[Floats, Floats, Floats]:
     """Limits and p by Welch's error and degrees of freedom, corrected for skewness."""
-    n = np.stack([inside.sum(axis=1), (1 - inside).sum(axis=1)])
-    means = np.stack([rate, outside])
-    sums = [np.stack([inside @ loss**k, (1 - inside) @ loss**k]) for k in (1, 2, 3)]
+    each, skewness = np.full((2, len(met)), np.nan), np.full((2, len(met)), np.nan)
+    n = np.stack([met.sum(axis=1), (~met).sum(axis=1)])
+    for k, one in enumerate(met):
+        if n[:, k].min() < 2:
+            continue
+        shifts = np.where(one, (loss - rate[k]) / n[0, k], (outside[k] - loss) / n[1, k])
+        each[:, k] = [
+            (shifts[side] ** 2).sum() * m / (m - 1) for side, m in ((one, n[0, k]), (~one, n[1, k]))
+        ]
+        skewness[:, k] = skewness_of(shifts, np.sqrt(each[:, k].sum()))
     with np.errstate(invalid="ignore", divide="ignore"):
-        variance = np.maximum(sums[1] - n * means**2, 0) / (n - 1)
-        third = sums[2] / n - 3 * means * sums[1] / n + 2 * means**3
-        each = np.where(n > 1, variance / n, np.nan)
         freedom = each.sum(axis=0) ** 2 / (each**2 / (n - 1)).sum(axis=0)
-        cumulant = (third / n**2 * [[1], [-1]]).sum(axis=0)
     error = np.sqrt(each.sum(axis=0))
-    low, high = _limits(rate - outside, error, cumulant, freedom, confidence)
-    return low, high, _p_of(rate - outside, error, cumulant, freedom)
+    seen, doubt = skewness
+    low, high = skewed_limits(rate - outside, error, (seen, doubt), freedom, confidence)
+    return low, high, _p_of(rate - outside, error, seen, freedom)
 
 
-def _limits(
-    difference: Floats, error: Floats, cumulant: Floats, freedom: Floats, confidence: float
-) -> Bounds:
-    """Student's limits, moved by the third cumulant of the difference.
-
-    Losses have long tails to the right: Student's upper limit of their mean is too often too
-    low, and its lower one hardly ever too high.
-
-    Hall 1992, "On the Removal of Skewness by Transformation".
-    """
+def _p_of(difference: Floats, error: Floats, skewness: Floats, freedom: Floats) -> Floats:
+    """Two-sided p of no difference, by the same transformation at the skewness seen (Hall 1992)."""
     with np.errstate(invalid="ignore", divide="ignore"):
-        a = cumulant / error**3
-        q = t.ppf((1 + confidence) / 2, freedom)
-        ends = [3 / a * (np.cbrt(1 + a * (x - a / 6)) - 1) for x in (q, -q)]
-        up, down = (
-            np.where(np.abs(a) < FLAT, x, end) for x, end in zip((q, -q), ends, strict=True)
-        )
-        return difference - error * up, difference - error * down
-
-
-def _p_of(difference: Floats, error: Floats, cumulant: Floats, freedom: Floats) -> Floats:
-    """Two-sided p of no difference, by the same transformation."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        a, x = cumulant / error**3, difference / error
+        a, x = skewness, difference / error
         x = x + a * x**2 / 3 + a**2 * x**3 / 27 + a / 6
     return np.asarray(2 * t.sf(np.abs(x), freedom))
 
@@ -146,7 +129,8 @@ def _clustered(first: _Side, second: _Side, *, binary: bool, confidence: float) 
         both /= np.sqrt((first.shifts**2).sum(axis=1) * (second.shifts**2).sum(axis=1))
         error = np.sqrt((moved**2).sum(axis=1) * held / (held - 1))
     if not binary:
-        return _limits(difference, error, (moved**3).sum(axis=1), held - 1, confidence)
+        skewness = skewness_of(moved, error)
+        return skewed_limits(difference, error, skewness, held - 1, confidence)
     (l1, u1), (l2, u2) = first.limits(confidence), second.limits(confidence)
     shared = np.nan_to_num(both)
     low = difference - _side_by_side(first.mean - l1, u2 - second.mean, shared)
