@@ -1,0 +1,355 @@
+"""What was seen of each column, and the changes that are plausible: values that occur, by facet.
+
+A facet is one thing about a person: a column, or several that tell one another (education by name
+and by rank), which then move together, to combinations that were seen.
+"""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any, Literal, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from auditkit.attribution.counterfactuals.costs import (
+    Measure,
+    NumberCost,
+    category_cost,
+)
+from auditkit.data.schema import Column, Kind, require_column
+from auditkit.data.values import coded, is_number, numbers
+from auditkit.errors import DataError, UsageError, suggestion
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+Direction = Literal["up", "down"]
+
+MOST_LEVELS = 60  # of a category, and combinations of a facet: the commonest
+GRID = 12  # values of a number that are tried at first; those between them later
+RARE = 1000  # a level that fewer than one row in so many has is no plausible change
+TELLS = 0.995  # share of rows in which one column gives another, for them to move together
+ROWS_A_LEVEL = 20  # below it a column tells every other: it is a name
+SURPRISING = 10  # how many times fewer errors it must leave than the commonest value does
+MISSING, NEW = -1, -2  # codes of what is not known, and of what was never seen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Values:
+    """The distinct values of one column: found (k,) as they are stored, counts (k,) rows of each.
+
+    numbers (k,) are the same as float64, rising, of a numeric column; None of a category, whose
+    names are its levels. cost is that of moving a number.
+    """
+
+    name: str
+    found: NDArray[Any]
+    counts: Ints
+    numbers: Floats | None
+    names: tuple[str, ...]
+    cost: NumberCost | None
+
+    @property
+    def numeric(self) -> bool:
+        """Whether these are numbers."""
+        return self.numbers is not None
+
+    def codes(self, column: pd.Series) -> Ints:
+        """The place of each cell's value among those found, MISSING or NEW, (n,)."""
+        if self.numbers is not None:
+            own = _numbers(column)
+            place = np.searchsorted(self.numbers, own)
+            near = self.numbers[np.minimum(place, len(self.numbers) - 1)]
+            return np.where(np.isnan(own), MISSING, np.where(near == own, place, NEW))
+        levels = coded(column)
+        known = {name: code for code, name in enumerate(self.names)}
+        table = np.array([*(known.get(name, NEW) for name in levels.names), MISSING])
+        return np.asarray(table[levels.codes], np.int64)
+
+    def price(self, own: Ints, values: Floats, targets: Ints) -> Floats:
+        """The cost from each of r rows to each of m values, (r, m).
+
+        own (r,) are the rows' codes, values (r,) their numbers where the column is numeric.
+        """
+        if self.cost is None or self.numbers is None:
+            return category_cost(own[:, None], targets)
+        return self.cost.between(values[:, None], self.numbers[targets])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Facet:
+    """Columns that move together, as places among all, and what they may become.
+
+    options (m, columns) are places among each column's values. They are all that was seen of a
+    category; of a number a grid, to which values between are added when a change has been found.
+    """
+
+    columns: tuple[int, ...]
+    options: Ints
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Own:
+    """Rows as they are: codes (r, d), and numbers (r, d), NaN where a column has none."""
+
+    codes: Ints
+    numbers: Floats
+
+    def at(self, rows: Ints) -> "Own":
+        """These rows alone."""
+        return Own(codes=self.codes[rows], numbers=self.numbers[rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Seen:
+    """The columns of the rows that were seen, which of them may change, and to what.
+
+    columns have a place each; held says which never change, directions the way in which a number
+    may. slot (m,) is the facet of each move, target (m, d) what it puts where, -1 for nothing;
+    common (m,) is the share of the rows seen that have what it puts there.
+    codes (n, d) are the rows seen, a draw of them where they are many.
+    """
+
+    columns: tuple[Values, ...]
+    facets: tuple[Facet, ...]
+    held: Mask
+    directions: Mapping[int, Direction]
+    slot: Ints
+    target: Ints
+    common: Floats
+    codes: Ints
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The columns' names, in the order of their places."""
+        return tuple(one.name for one in self.columns)
+
+    @classmethod
+    def of(
+        cls,
+        frame: pd.DataFrame,
+        features: Sequence[Column],
+        *,
+        immutable: Collection[str] = (),
+        directions: Mapping[str, Direction] | None = None,
+        measure: Measure = "deviations",
+        most: int = 20_000,
+    ) -> Self:
+        """What the rows of `frame` show of the features.
+
+        immutable columns never change; directions says of numbers whether they may only rise or
+        only fall. At most `most` rows, evenly spaced, say what goes with what. Raises
+        UsageError for a name that is no feature, DataError without rows or for an absent column.
+        """
+        names = [one.name for one in features]
+        _require(names, immutable, directions or {})
+        if not len(frame):
+            raise DataError("no row to learn from what values a column takes; give some")
+        columns = tuple(_values(frame, one, measure) for one in features)
+        part = frame.iloc[spaced(len(frame), most)]
+        codes = np.stack([one.codes(part[one.name]) for one in columns], axis=1)
+        facets = tuple(_facets(columns, codes))
+        slot, target = _moves(facets, len(columns))
+        return cls(
+            columns=columns,
+            facets=facets,
+            held=np.array([name in immutable for name in names]),
+            directions={names.index(one): way for one, way in (directions or {}).items()},
+            slot=slot,
+            target=target,
+            common=_common(codes, target),
+            codes=codes,
+        )
+
+    def rows(self, frame: pd.DataFrame) -> Own:
+        """Rows to be changed, read as these columns. Raises DataError where one is absent."""
+        for name in self.names:
+            require_column(frame, name, "the rows to explain")
+        codes = [one.codes(frame[one.name]) for one in self.columns]
+        values = [
+            _numbers(frame[one.name]) if one.numeric else np.full(len(frame), np.nan)
+            for one in self.columns
+        ]
+        return Own(codes=np.stack(codes, axis=1), numbers=np.stack(values, axis=1))
+
+    def prices(self, own: Own) -> Floats:
+        """What each move costs each row, (r, m): infinite where it is not allowed or no change."""
+        found = np.full((len(own.codes), len(self.slot)), np.inf)
+        for place, facet in enumerate(self.facets):
+            moves = np.flatnonzero(self.slot == place)
+            found[:, moves] = self.priced(own, facet.columns, facet.options)
+        return found
+
+    def priced(self, own: Own, columns: Sequence[int], options: Ints) -> Floats:
+        """The cost of options (m, columns) to r rows, (r, m): that of the column that moves most.
+
+        Columns of one facet say one thing, which is paid for once.
+        """
+        total = np.zeros((len(own.codes), len(options)))
+        for column, targets in zip(columns, options.T, strict=True):
+            values = self.columns[column]
+            price = values.price(own.codes[:, column], own.numbers[:, column], targets)
+            if self.held[column]:
+                price = np.where(price > 0, np.inf, price)
+            if column in self.directions and values.numbers is not None:
+                rise = values.numbers[targets] - own.numbers[:, [column]]
+                wrong = rise < 0 if self.directions[column] == "up" else rise > 0
+                price = np.where(wrong | np.isnan(rise), np.inf, price)
+            total = np.maximum(total, price)
+        return np.where(total > 0, total, np.inf)
+
+
+def spaced(n: int, most: int) -> Ints:
+    """Places of at most `most` of n rows, evenly spaced."""
+    return np.arange(n) if n <= most else np.linspace(0, n - 1, most).astype(np.int64)
+
+
+def put(frame: pd.DataFrame, seen: Seen, rows: Ints, target: Ints) -> pd.DataFrame:
+    """Rows of `frame`, (q,), with the values that target (q, d) names in their place.
+
+    -1 keeps what stands there. Types are kept, but for whole numbers that get a fraction.
+    """
+    taken = frame.take(rows)
+    changed: dict[str, Any] = {}
+    for place, values in enumerate(seen.columns):
+        codes = target[:, place]
+        there = codes >= 0
+        if there.any():
+            changed[values.name] = _with(taken[values.name], there, values.found[codes[there]])
+    return taken.assign(**changed)
+
+
+def _with(column: pd.Series, there: Mask, new: NDArray[Any]) -> pd.Series:
+    """A column with other values at some places."""
+    cells = column.to_numpy()
+    kind = np.result_type(cells, new) if is_number(column) else cells.dtype
+    cells = cells.astype(kind, copy=True)
+    cells[there] = new
+    own = column.dtype if not is_number(column) or kind == column.dtype else kind
+    return pd.Series(cells, index=column.index, dtype=own)
+
+
+def _require(
+    names: Sequence[str], immutable: Collection[str], directions: Mapping[str, str]
+) -> None:
+    for name in (*immutable, *directions):
+        if name not in names:
+            raise UsageError(f"{name!r} is no feature of the model; {suggestion(name, names)}")
+    for name, way in directions.items():
+        if way not in ("up", "down"):
+            raise UsageError(f"the direction of {name!r} is {way!r}; it is 'up' or 'down'")
+
+
+def _numbers(column: pd.Series) -> Floats:
+    known = column if is_number(column) else pd.to_numeric(column, errors="coerce")
+    return numbers(known)
+
+
+def _values(frame: pd.DataFrame, feature: Column, measure: Measure) -> Values:
+    require_column(frame, feature.name, "the rows seen")
+    column = frame[feature.name]
+    if feature.kind is Kind.NUMERIC:
+        known = _numbers(column)
+        distinct, first, counts = np.unique(
+            known[~np.isnan(known)], return_index=True, return_counts=True
+        )
+        stored = column.to_numpy()[~np.isnan(known)][first] if len(distinct) else distinct
+        cost = NumberCost.of(known, measure) if len(distinct) else None
+        return Values(
+            name=feature.name,
+            found=stored if is_number(column) else distinct,
+            counts=counts,
+            numbers=distinct,
+            names=(),
+            cost=cost,
+        )
+    levels = coded(column)
+    _, first = np.unique(levels.codes, return_index=True)
+    at = {int(levels.codes[row]): row for row in first}
+    stored = column.to_numpy()
+    found = np.empty(len(levels.names), dtype=object)
+    found[:] = [stored[at[code]] for code in range(len(levels.names))]
+    return Values(
+        name=feature.name,
+        found=found if not is_number(column) else found.astype(stored.dtype),
+        counts=np.bincount(levels.codes[levels.codes >= 0], minlength=len(levels.names)),
+        numbers=None,
+        names=levels.names,
+        cost=None,
+    )
+
+
+def _facets(columns: tuple[Values, ...], codes: Ints) -> Iterator[Facet]:
+    """Single columns, and sets of columns linked by one that tells another."""
+    group = list(range(len(columns)))
+    for first, second in combinations(range(len(columns)), 2):
+        if _linked(codes[:, first], codes[:, second]):
+            old, new = group[second], group[first]
+            group = [new if one == old else one for one in group]
+    for one in dict.fromkeys(group):
+        together = tuple(place for place, whose in enumerate(group) if whose == one)
+        options = _alone(columns[together[0]]) if len(together) == 1 else _seen(codes, together)
+        if len(options):
+            yield Facet(columns=together, options=options)
+
+
+def _alone(values: Values) -> Ints:
+    """What one column may become: its commoner levels, or a grid over its numbers."""
+    if values.numbers is None:
+        common = np.flatnonzero(values.counts >= values.counts.sum() / RARE)
+        return np.sort(common[np.argsort(-values.counts[common], kind="stable")][:MOST_LEVELS])[
+            :, None
+        ]
+    if len(values.numbers) <= GRID:
+        return np.arange(len(values.numbers))[:, None]
+    # Half the grid by rows, half by distinct values: of capital gains nearly all rows are 0.
+    shares = np.linspace(0, 1, GRID // 2)
+    by_row = np.searchsorted(np.cumsum(values.counts), shares * (values.counts.sum() - 1) + 1)
+    by_value = np.linspace(0, len(values.numbers) - 1, GRID - len(np.unique(by_row)) + 1)
+    return np.unique(np.concatenate([by_row, by_value.round().astype(np.int64)]))[:, None]
+
+
+def _seen(codes: Ints, together: tuple[int, ...]) -> Ints:
+    """The commonest combinations of several columns' values."""
+    known = codes[:, together]
+    known = known[(known >= 0).all(axis=1)]
+    found, counts = np.unique(known, axis=0, return_counts=True)
+    return np.asarray(found[np.sort(np.argsort(-counts, kind="stable")[: 4 * MOST_LEVELS])])
+
+
+def _linked(first: Ints, second: Ints) -> bool:
+    """Whether one of two columns tells the other, in nearly all rows that have both."""
+    known = (first >= 0) & (second >= 0)
+    a, b = first[known], second[known]
+    return bool(len(a)) and (_tells(a, b) or _tells(b, a))
+
+
+def _tells(a: Ints, b: Ints) -> bool:
+    n, levels, others = len(a), len(np.unique(a)), int(b.max()) + 1
+    if levels < 2 or n < ROWS_A_LEVEL * levels:
+        return False
+    pairs, counts = np.unique(a * others + b, return_counts=True)
+    most = np.zeros(int(a.max()) + 1, np.int64)
+    np.maximum.at(most, pairs // others, counts)
+    left, alone = n - int(most.sum()), n - int(np.bincount(b).max())
+    return left <= (1 - TELLS) * n and alone >= max(SURPRISING * left, (1 - TELLS) * n)
+
+
+def _common(codes: Ints, target: Ints) -> Floats:
+    """The share of rows that have all that a move puts in place."""
+    found = np.ones(len(target))
+    for move, there in enumerate(target >= 0):
+        found[move] = (codes[:, there] == target[move, there]).all(axis=1).mean()
+    return found
+
+
+def _moves(facets: Sequence[Facet], columns: int) -> tuple[Ints, Ints]:
+    slot = np.concatenate(
+        [np.empty(0, np.int64), *(np.full(len(one.options), i) for i, one in enumerate(facets))]
+    ).astype(np.int64)
+    target = np.full((len(slot), columns), -1, np.int64)
+    for place, facet in enumerate(facets):
+        target[np.ix_(slot == place, facet.columns)] = facet.options
+    return slot, target
