@@ -86,7 +86,7 @@ def prepare(
             f"units={coding.units} cannot write every text down exactly, so that bits a character "
             "would mean nothing: use bytes"
         )
-    kept, held = _validation_split(table, recipe, runtime)
+    kept, held = validation_split(table, recipe, runtime)
     fitting, validation = table.frame.iloc[kept], table.frame.iloc[held]
     encoder = encoder or fit_encoder(fitting, table.schema, task, coding)
     head = _head(task, table, fitting, encoder)
@@ -103,7 +103,7 @@ def prepare(
     )
 
 
-def _validation_split(
+def validation_split(
     table: Table, recipe: Recipe, runtime: Runtime
 ) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the rows to fit on and of those to judge by; at least one of each.

@@ -147,9 +147,11 @@ def conjugate_gradients(
     *,
     tolerance: float = TOLERANCE,
     steps: int = MOST_STEPS,
+    helped: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Solutions x (c, ...) of times(x) = vectors for a symmetric positive map, each by itself.
 
+    helped divides vectors by a map that is near to it, which saves steps.
     Each stops where its residual is below tolerance times its right side, or after `steps`.
     Raises ModelError where the map is found not to be positive, or does not get there.
 
@@ -157,11 +159,12 @@ def conjugate_gradients(
     """
     found = torch.zeros_like(vectors)
     residual = vectors.clone()
-    direction = residual.clone()
-    size = _squares(residual)
-    wanted = tolerance**2 * size
+    near = residual if helped is None else helped(residual)
+    direction = near.clone()
+    size = _inner(residual, near)
+    wanted = tolerance**2 * _squares(residual)
     for _ in range(steps):
-        going = size > wanted
+        going = _squares(residual) > wanted
         if not bool(going.any()):
             return found
         turned = times(direction)
@@ -173,8 +176,9 @@ def conjugate_gradients(
         step = torch.where(going, size / bend.clamp(min=1e-300), 0.0)
         found += _wide(step, vectors) * direction
         residual -= _wide(step, vectors) * turned
-        before, size = size, torch.where(going, _squares(residual), size)
-        direction = residual + _wide(size / before.clamp(min=1e-300), vectors) * direction
+        near = residual if helped is None else helped(residual)
+        before, size = size, torch.where(going, _inner(residual, near), size)
+        direction = near + _wide(size / before.clamp(min=1e-300), vectors) * direction
     raise ModelError(
         f"{steps} steps of conjugate gradients did not solve for the influence: give more damping"
     )
