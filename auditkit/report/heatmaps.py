@@ -70,7 +70,7 @@ def key(view: Heatmap) -> Key | None:
     laid = cells(view)
     if _written(laid):
         return None
-    low, high = _ends(view, (one for row in laid.values for one in row))
+    low, high = ends(view, (one for row in laid.values for one in row))
     return Key(diverging=view.diverging, low=write(low, view.unit), high=write(high, view.unit))
 
 
@@ -121,14 +121,14 @@ def _bars(view: Heatmap, laid: Cells, wanted: Sequence[Sequence[bool]]) -> Figur
 
 def _colours(view: Heatmap, values: Sequence[float | None], *, soft: bool) -> Figure:
     """The colour of each cell; soft ones leave a number in them legible."""
-    low, high = _ends(view, values)
+    low, high = ends(view, values)
     names = DIVERGING if view.diverging else RISING
-    ends = [f"var(--heat-{name}{'-soft' * (soft and name != 'none')})" for name in names]
-    scale = [[i / (len(ends) - 1), end] for i, end in enumerate(ends)]
+    colours = [f"var(--heat-{name}{'-soft' * (soft and name != 'none')})" for name in names]
+    scale = [[i / (len(colours) - 1), one] for i, one in enumerate(colours)]
     return {"color": list(values), "colorscale": scale, "cmin": low, "cmax": high}
 
 
-def _ends(view: Heatmap, values: Iterable[float | None]) -> tuple[float, float]:
+def ends(view: Heatmap, values: Iterable[float | None]) -> tuple[float, float]:
     """The values of the scale's ends: as far below 0 as above, or from 0 or below to the most."""
     known = [one for one in values if one is not None] or [0.0]
     end = max(map(abs, known)) or 1.0

@@ -9,25 +9,20 @@ import gzip
 import json
 import re
 import zlib
-from base64 import b64encode, b85decode, b85encode
+from base64 import b85decode, b85encode
 from functools import cache
-from hashlib import sha256
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from auditkit import __version__
 from auditkit.errors import DataError
 from auditkit.report.json import loads, to_dict
-from auditkit.report.numerals import DASH, count, heading, prose, roughly
 from auditkit.report.page import figures_of, page
+from auditkit.report.templates import content_security_policy, environment, template
 from auditkit.results import AuditReport
 
-CHECKOUT = Path(__file__).resolve().parents[2] / "templates"
 REPORT_ID = "auditkit-report"
 LETTERS, BACK = str.maketrans("<>&", ",.:"), str.maketrans(",.:", "<>&")  # report.js knows them
 MOST_BYTES = 500_000_000  # of a report that is read back: a small page may unpack to any size
@@ -35,8 +30,9 @@ MOST_BYTES = 500_000_000  # of a report that is read back: a small page may unpa
 
 def render(report: AuditReport) -> str:
     """The whole page; the same report gives the same text."""
-    style, script, library = template("style.css"), template("report.js"), get_plotlyjs()
-    html, parts = _environment().get_template("report.html.j2"), page(report)
+    script, library = template("report.js"), get_plotlyjs()
+    style = template("style.css") + template("scores.css")
+    html, parts = environment().get_template("report.html.j2"), page(report)
     return html.render(
         parts,
         policy=content_security_policy([script, library], [style, ""]),
@@ -60,33 +56,6 @@ def report_from_html(text: str) -> AuditReport:
     return loads(_unpacked(int(found[1]), found[2]))
 
 
-def content_security_policy(scripts: list[str], styles: list[str]) -> str:
-    """Nothing is allowed but these very scripts and styles.
-
-    The empty style is one of them: plotly makes an empty <style> and adds rules through the DOM.
-    Before its version 7 it also tries, with an image in a data: address, whether the
-    browser knows WebP.
-    """
-    return "; ".join(
-        (
-            "default-src 'none'",
-            f"script-src {' '.join(map(_hash, scripts))}",
-            f"style-src {' '.join(map(_hash, styles))}",
-            "img-src data:",
-            "base-uri 'none'",
-            "form-action 'none'",
-        )
-    )
-
-
-def template(name: str) -> str:
-    """The text of a template: from the installed package first, from the checkout second."""
-    packaged = resources.files("auditkit") / "templates" / name
-    if packaged.is_file():
-        return packaged.read_text(encoding="utf-8")
-    return (CHECKOUT / name).read_text(encoding="utf-8")
-
-
 def stylesheet_ids(library: str) -> list[str]:
     """Ids of the style elements that plotly adds for its maps unless they are there already.
 
@@ -94,26 +63,6 @@ def stylesheet_ids(library: str) -> list[str]:
     names and plotly leaves them alone.
     """
     return sorted(set(re.findall(r'getElementById\("([0-9a-f]{64})"\)', library)))
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=FunctionLoader(template),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "count": count,
-        "prose": prose,
-        "roughly": roughly,
-        "heading": heading,
-    }
-    environment.globals["DASH"] = DASH
-    return environment
 
 
 @cache
@@ -146,7 +95,3 @@ def _unpacked(size: int, text: str) -> str:
 
 def _json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'"
