@@ -1,0 +1,135 @@
+"""What all tests of an examination share, so that nothing is asked of the model twice."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from zlib import crc32
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from auditkit.attribution.base import METHODS, Attributions, asked
+from auditkit.attribution.baselines import Baseline
+from auditkit.attribution.judging.deletion import Chance, Curves, chance_of, curves_of
+from auditkit.attribution.judging.randomisation import NETWORKS, redrawn
+from auditkit.attribution.judging.removal import Removal, removal_of
+from auditkit.attribution.players import HELD
+from auditkit.attribution.question import Cost, Question, at_rest
+
+FEW = 8  # rows that a method is asked about again: with other weights, seeds, baselines
+SIZE = "input_size"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bench:
+    """A question with the sets that all methods are tried on, and what is to be compared.
+
+    few are the rows asked again; seed is that of the examination.
+    """
+
+    question: Question
+    removal: Removal
+    chance: Chance
+    few: Tensor
+    seed: int
+    baselines: tuple[Baseline, ...]
+    untrained: Callable[[], nn.Module] | None
+    relabelled: nn.Module | None
+    truth: Tensor | None
+
+    def generator(self, name: str) -> torch.Generator:
+        """Draws for one method, which no other method changes."""
+        return torch.Generator().manual_seed((self.seed + crc32(name.encode())) % 2**63)
+
+    @property
+    def exists(self) -> Tensor:
+        """Which players each row has."""
+        return self.removal.exists
+
+    def oriented(self, found: Attributions) -> Tensor:
+        """Players' scores (B, P) by which the first takes the answer farthest to the baseline's.
+
+        Where the baseline's answer is the higher one, what speaks against the answer comes first.
+        """
+        scores = found.of(self.question.players)
+        return scores * self.chance.sign[:, None] if METHODS[found.method].signed else scores
+
+    @cached_property
+    def size(self) -> Curves | None:
+        """The curves of the control that knows the size of the inputs alone; None where none."""
+        if METHODS[SIZE].can(self.question):
+            return None
+        scores = asked(SIZE, self._free(self.question)).of(self.question.players)
+        return curves_of(self.removal, scores, self.chance, self.generator(SIZE))
+
+    @cached_property
+    def again(self) -> Question:
+        """The question of the few rows; its costs are not the methods'."""
+        return self._free(self.question.at(self.few.to(self.question.device)))
+
+    @cached_property
+    def places(self) -> Tensor:
+        """Which numbers of the few rows belong to a player, (b, N) bool."""
+        masks = self.again.players.masks
+        rows = len(self.few)
+        kept = [one.expand(rows, *one.shape[1:]).reshape(rows, -1) != HELD for one in masks]
+        return torch.cat(kept, dim=1).cpu()
+
+    @cached_property
+    def sizes(self) -> Tensor:
+        """The size of each number of the few rows, (b, N); 0 where it has none."""
+        if METHODS[SIZE].can(self.again):
+            return torch.zeros(self.places.shape, dtype=torch.float64)
+        return self.map(asked(SIZE, self.again))
+
+    @cached_property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Networks that were not trained to the end, () where the model is a mere function."""
+        if self.untrained is not None:
+            return tuple(self.untrained().to(self.question.device) for _ in range(NETWORKS))
+        model = self.question.model
+        if not isinstance(model, nn.Module) or not any(True for _ in model.parameters()):
+            return ()
+        with self.question.runtime.seeded("networks drawn anew"):
+            return tuple(redrawn(model, self.question.inputs) for _ in range(NETWORKS))
+
+    def map(self, found: Attributions) -> Tensor:
+        """All numbers of an explanation of the few rows, (b, N); 0 where no player moves them."""
+        values = [one.reshape(len(one), -1) for one in found.values]
+        return torch.cat(values, dim=1) * self.places
+
+    def others(self, models: tuple[nn.Module, ...]) -> Iterator[Question]:
+        """The few rows put to other networks, each at rest meanwhile."""
+        for model in models:
+            with at_rest(model):
+                yield self._free(replace(self.again, model=model))
+
+    def _free(self, question: Question) -> Question:
+        return replace(question, cost=Cost())
+
+
+def bench_of(
+    question: Question,
+    rng: np.random.Generator,
+    *,
+    baselines: tuple[Baseline, ...] = (),
+    untrained: Callable[[], nn.Module] | None = None,
+    relabelled: nn.Module | None = None,
+    truth: Tensor | None = None,
+) -> Bench:
+    """The bench of a question whose model is at rest; asks random orders of every row."""
+    seed = int(rng.integers(2**62))
+    removal = removal_of(replace(question, cost=Cost()))
+    exists = removal.exists
+    return Bench(
+        question=question,
+        removal=removal,
+        chance=chance_of(removal, torch.Generator().manual_seed(seed)),
+        few=torch.arange(min(FEW, question.rows)),
+        seed=seed,
+        baselines=baselines,
+        untrained=untrained,
+        relabelled=relabelled,
+        truth=None if truth is None else truth.cpu().bool().expand(exists.shape),
+    )

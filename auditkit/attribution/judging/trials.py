@@ -1,0 +1,278 @@
+"""The tests that a method goes through, each from what the bench shares to a verdict."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor, nn
+
+from auditkit.attribution.base import METHODS, Attributions, Family, asked
+from auditkit.attribution.judging.agreement import nearest
+from auditkit.attribution.judging.bench import Bench
+from auditkit.attribution.judging.completeness import completeness_gap
+from auditkit.attribution.judging.complexity import entropy, gini
+from auditkit.attribution.judging.deletion import Curves
+from auditkit.attribution.judging.infidelity import infidelity, infidelity_of_shuffled
+from auditkit.attribution.judging.localisation import chance_accuracy, rank_accuracy
+from auditkit.attribution.judging.randomisation import null_similarity, similarity
+from auditkit.attribution.judging.ranking import correlation, rank_correlation
+from auditkit.attribution.judging.sensitivity import max_sensitivity, relative_distance
+from auditkit.attribution.judging.stability import over_baselines, over_seeds
+from auditkit.attribution.judging.text import (
+    comprehensiveness,
+    random_words,
+    reads_words,
+    sufficiency,
+)
+from auditkit.attribution.judging.verdicts import (
+    Judged,
+    Verdict,
+    adds_up,
+    beats,
+    measured,
+    notices,
+    returns,
+)
+from auditkit.attribution.question import Question
+from auditkit.errors import AuditkitError
+
+COSTLY = 1500  # passes a row beyond which a method is not asked again under nudged inputs
+Options = Mapping[str, Any]
+
+
+def tests_of(
+    bench: Bench, found: Attributions, curves: Curves, options: Options
+) -> Iterator[Judged]:
+    """The tests of one method that can be held, the weightiest first; agreement comes later."""
+    row = METHODS[found.method]
+    scores = bench.oriented(found)
+    yield from _order(bench, found.method, curves)
+    yield from _tried(lambda: _randomised(bench, found, options))
+    if row.complete:
+        yield adds_up(found.method, completeness_gap(found))
+    if bench.truth is not None:
+        yield _localised(bench, found.method, scores, bench.truth)
+    yield from _parts(found.method, curves)
+    if row.family is not Family.CONTROL and bench.size is not None:
+        yield _beyond_size(found.method, curves, bench.size)
+    yield _infidelity(bench, found.method, scores)
+    if reads_words(bench.removal):
+        yield from _words(bench, found.method, curves)
+    yield from _tried(lambda: _stable(bench, found, options))
+    yield from _tried(lambda: _sensitive(bench, found, options))
+    sizes = found.of(bench.question.players).abs()
+    yield measured(found.method, "gini", gini(sizes, bench.exists))
+    yield measured(found.method, "entropy", entropy(sizes, bench.exists))
+
+
+def agreeing(bench: Bench, pairs: pd.DataFrame, sizes: Mapping[str, Tensor]) -> Iterator[Judged]:
+    """Whether a method's closest other one is closer than chance; controls are no company."""
+    methods = {name for name in sizes if METHODS[name].family is not Family.CONTROL}
+    for method in sorted(methods):
+        other = nearest(pairs, method, methods - {method})
+        if other:
+            alike = rank_correlation(sizes[method], sizes[other], bench.exists)
+            words = (
+                f"it agrees with {other} (rank correlation {{value}})",
+                f"it agrees with no other method (the closest is {other}, {{value}})",
+            )
+            yield beats(method, "agreement", alike, 0.0, words)
+
+
+def _tried(trial: Callable[[], Iterator[Judged]]) -> list[Judged]:
+    """The results of a trial that asks the method again; none where it cannot answer so."""
+    try:
+        return list(trial())
+    except (AuditkitError, RuntimeError):
+        return []
+
+
+def _order(bench: Bench, method: str, curves: Curves) -> Iterator[Judged]:
+    words = (
+        "the answer follows what it puts first: {value} of its range ahead of a random order",
+        "the answer follows what it puts first no better than a random order ({value})",
+    )
+    yield beats(method, "order", curves.quality, 0.0, words, otherwise=Verdict.FAILED)
+
+
+def _parts(method: str, curves: Curves) -> Iterator[Judged]:
+    yield beats(
+        method,
+        "deletion",
+        curves.deletion,
+        0.0,
+        (
+            "without what it puts first the answer is gone sooner than by chance ({value})",
+            "without what it puts first the answer is gone no sooner than by chance ({value})",
+        ),
+    )
+    yield beats(
+        method,
+        "insertion",
+        curves.insertion,
+        0.0,
+        (
+            "what it puts first brings the answer back sooner than chance ({value})",
+            "what it puts first brings the answer back no sooner than chance ({value})",
+        ),
+    )
+
+
+def _beyond_size(method: str, curves: Curves, size: Curves) -> Judged:
+    words = (
+        "it knows more than the size of the inputs ({value} of the answer's range)",
+        "putting the largest inputs first, whatever the model, does as well ({value})",
+    )
+    return beats(method, "beyond size", curves.quality - size.quality, 0.0, words)
+
+
+def _randomised(bench: Bench, found: Attributions, options: Options) -> Iterator[Judged]:
+    own = bench.map(asked(found.method, bench.again, **options))
+    words = (
+        "it changes with the weights (likeness {value}, by chance {null})",
+        "it hardly changes when half of the network is drawn anew "
+        "(likeness {value}, by chance {null})",
+    )
+    if bench.networks:
+        yield _compared(bench, found.method, "randomisation", own, bench.networks, options, words)
+    if bench.relabelled is not None:
+        words = (
+            "it changes with what was learnt (likeness {value}, by chance {null})",
+            "it is much the same for a network that learnt shuffled labels "
+            "(likeness {value}, by chance {null})",
+        )
+        yield _compared(bench, found.method, "labels", own, (bench.relabelled,), options, words)
+
+
+def _compared(
+    bench: Bench,
+    method: str,
+    test: str,
+    own: Tensor,
+    networks: tuple[nn.Module, ...],
+    options: Options,
+    words: tuple[str, str],
+) -> Judged:
+    alike, null = [], []
+    for question in bench.others(networks):
+        other = bench.map(asked(method, question, **options))
+        alike.append(similarity(own, other, bench.sizes, bench.places))
+        null.append(null_similarity(own, other, bench.sizes, bench.places))
+    return notices(
+        method, test, torch.stack(alike).nanmean(dim=0), torch.stack(null).nanmean(dim=0), words
+    )
+
+
+def _localised(bench: Bench, method: str, scores: Tensor, truth: Tensor) -> Judged:
+    return beats(
+        method,
+        "localisation",
+        rank_accuracy(scores, truth, bench.exists, bench.generator(method)),
+        chance_accuracy(truth, bench.exists),
+        (
+            "it puts {value} of what is known to matter first (by chance {null})",
+            "it finds what is known to matter no better than chance ({value}, by chance {null})",
+        ),
+        otherwise=Verdict.FAILED,
+    )
+
+
+def _infidelity(bench: Bench, method: str, scores: Tensor) -> Judged:
+    chance = bench.chance
+    changes = chance.sign[:, None] * (bench.removal.own[:, None] - chance.answers)
+    null = infidelity_of_shuffled(
+        scores, bench.exists, chance.sets, changes, bench.generator(method)
+    )
+    words = (
+        "its numbers leave {value} of the answer's changes unexplained (shuffled {null})",
+        "its numbers say no more of the answer's changes than the same numbers shuffled "
+        "({value}, shuffled {null})",
+    )
+    return beats(
+        method, "infidelity", infidelity(scores, chance.sets, changes), null, words, lower=True
+    )
+
+
+def _words(bench: Bench, method: str, curves: Curves) -> Iterator[Judged]:
+    removal, chance = bench.removal, bench.chance
+    by_chance, bare = random_words(removal, chance)
+    yield beats(
+        method,
+        "comprehensiveness",
+        comprehensiveness(removal, curves.first, chance),
+        by_chance,
+        (
+            "without its first words {value} of the answer is gone (by chance {null})",
+            "without its first words no more of the answer is gone than by chance "
+            "({value}, by chance {null})",
+        ),
+    )
+    yield beats(
+        method,
+        "sufficiency",
+        sufficiency(removal, curves.last, chance),
+        bare,
+        (
+            "its first words alone fall short of the answer by {value} (by chance {null})",
+            "its first words alone are no nearer to the answer than chance "
+            "({value}, by chance {null})",
+        ),
+        lower=True,
+    )
+
+
+def _stable(bench: Bench, found: Attributions, options: Options) -> Iterator[Judged]:
+    row, question = METHODS[found.method], bench.again
+    exists = bench.exists[bench.few]
+    if not (row.samples or (row.baseline and bench.baselines)):
+        return
+    scores = asked(found.method, question, **options).of(question.players)
+    null = correlation(scores, scores.roll(1, 0), exists & exists.roll(1, 0))
+    if row.baseline and bench.baselines:
+        others = tuple(one.at(bench.few) for one in bench.baselines)
+        yield returns(
+            found.method,
+            "baselines",
+            over_baselines(found.method, question, scores, exists, others, options),
+            null,
+            (
+                "it holds from other baselines as well (correlation {value})",
+                "from another baseline it tells another story (correlation {value})",
+            ),
+        )
+    if row.samples:
+        yield returns(
+            found.method,
+            "seeds",
+            over_seeds(found.method, question, scores, exists, options),
+            null,
+            (
+                "another seed gives the same explanation (correlation {value})",
+                "another seed gives another explanation (correlation {value})",
+            ),
+        )
+
+
+def _sensitive(bench: Bench, found: Attributions, options: Options) -> Iterator[Judged]:
+    question = bench.again
+    costly = found.forward + found.backward > COSTLY * len(found.answers)
+    if costly or not any(one.is_floating_point() for one in question.inputs):
+        return
+
+    def explain(moved: Question) -> Tensor:
+        return bench.map(asked(found.method, moved, **options))
+
+    own = explain(question)
+    moved = max_sensitivity(question, own, explain, bench.generator(found.method))
+    yield beats(
+        found.method,
+        "sensitivity",
+        moved,
+        relative_distance(own, own.roll(1, 0)),
+        (
+            "a nudge of the input moves it by {value} of its length (another row: {null})",
+            "a nudge of the input moves it as far as another row is ({value}, another row {null})",
+        ),
+        lower=True,
+    )
