@@ -137,7 +137,7 @@ class Question:
 
         def forward(n: int) -> Tensor:
             rows = torch.arange(n, device=self.device) % self.rows
-            with torch.enable_grad():
+            with torch.enable_grad(), _moving(self.model):
                 moved = tuple(
                     one[rows].requires_grad_() if one.is_floating_point() else one[rows]
                     for one in self.inputs
@@ -145,6 +145,30 @@ class Question:
                 return self.selected(self.model(*moved), rows)
 
         return rows_at_once(forward, self.runtime.memory, self.runtime.batch_size)
+
+
+def embeds(module: nn.Module) -> bool:
+    """Whether a layer turns each number of its input into a vector, (..., d) from (...).
+
+    So does `nn.Embedding`, and any layer that says so by an attribute `embeds`: on the way
+    through its bins or waves a gradient along a straight line says little.
+    """
+    return isinstance(module, nn.Embedding) or bool(getattr(module, "embeds", False))
+
+
+@contextmanager
+def _moving(model: Model) -> Iterator[None]:
+    """Inside, what the embeddings give wants a gradient, as where it is moved."""
+    layers = [one for one in model.modules() if embeds(one)] if isinstance(model, nn.Module) else []
+    handles = [
+        one.register_forward_hook(lambda _m, _a, output: output.detach().requires_grad_())
+        for one in layers
+    ]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 @contextmanager

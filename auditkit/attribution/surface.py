@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from auditkit.attribution.question import Question
+from auditkit.attribution.question import Question, embeds
 from auditkit.errors import ModelError, NotApplicable
 
 
@@ -165,15 +165,6 @@ class _Running:
 
     def _number(self, tensor: Tensor, place: int) -> Tensor:
         return tensor.to(torch.get_default_dtype()) if place in self.surface.floats else tensor
-
-
-def embeds(module: nn.Module) -> bool:
-    """Whether a layer turns each number of its input into a vector, (..., d) from (...).
-
-    So does `nn.Embedding`, and any layer that says so by an attribute `embeds`: on the way
-    through its bins or waves a gradient along a straight line says little.
-    """
-    return isinstance(module, nn.Embedding) or bool(getattr(module, "embeds", False))
 
 
 def surface_of(question: Question) -> Surface:

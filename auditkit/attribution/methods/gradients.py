@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -35,32 +34,6 @@ def input_x_gradient(question: Question) -> Found:
     )
 
 
-def integrated_gradients(question: Question, steps: int = 32) -> Found:
-    """The mean gradient on the straight way from the baseline, times the way.
-
-    steps are the points of a Gauss-Legendre rule, which is exact where the gradient along the
-    way is a polynomial of a degree below 2 steps.
-    """
-    surface = surface_of(question)
-    nodes, weights = np.polynomial.legendre.leggauss(steps)
-    rows = torch.arange(question.rows, device=question.device)
-    with surface.open() as running:
-        end = running.point(question.inputs)
-        start = running.point(question.start(rows))
-        ways = [b - a for a, b in zip(start, end, strict=True)]
-        total = [torch.zeros_like(one, dtype=torch.float64) for one in end]
-        for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-            for part in torch.split(rows, question.at_once):
-                point = [
-                    one[part] + float(node) * way[part]
-                    for one, way in zip(start, ways, strict=True)
-                ]
-                _, slopes = running.gradients(point, part)
-                for sum_, slope in zip(total, slopes, strict=True):
-                    sum_[part] += float(weight) * slope.double()
-    return Found(values=surface.folded([a.double() * b for a, b in zip(ways, total, strict=True)]))
-
-
 def _weighed(question: Question, weigh: Weighing) -> Found:
     """One pass over the rows, its gradients weighed and folded."""
     surface = surface_of(question)
@@ -91,16 +64,6 @@ for _method in (
         can=differentiable,
         summary="that reaction times the number itself",
         paper="Shrikumar, Greenside & Kundaje 2017",
-    ),
-    Method(
-        name="integrated_gradients",
-        family=Family.GRADIENT,
-        run=integrated_gradients,
-        can=differentiable,
-        baseline=True,
-        complete=True,
-        summary="that reaction, averaged on the way from the baseline, times the way",
-        paper="Sundararajan, Taly & Yan 2017",
     ),
 ):
     METHODS.register(_method.name)(_method)
