@@ -34,17 +34,72 @@ def input_x_gradient(question: Question) -> Found:
     )
 
 
+def smoothgrad(question: Question, samples: int = 32, noise: float = 0.15) -> Found:
+    """The size of the mean gradient at `samples` points around the row.
+
+    noise is the standard deviation of the points, as a share of the range of the row's own
+    numbers (of its vectors, where an embedding is moved). All rows see the same draws, so that a
+    row's numbers do not depend on the others. An error is that of the mean; of a vector's sum,
+    the bound that its parts give together.
+    """
+    surface = surface_of(question)
+    rows = torch.arange(question.rows, device=question.device)
+    parts, errors = [], []
+    with surface.open() as running:
+        seed = int(torch.randint(2**62, ()))
+        for part in torch.split(rows, question.at_once):
+            point = running.point(tuple(one[part] for one in question.inputs))
+            spread = [noise * _range(one) for one in point]
+            drawing = torch.Generator().manual_seed(seed)
+            sums = [torch.zeros_like(one, dtype=torch.float64) for one in point]
+            squares = [torch.zeros_like(one) for one in sums]
+            for _ in range(samples):
+                near = [
+                    one + size * _drawn(one, drawing)
+                    for one, size in zip(point, spread, strict=True)
+                ]
+                for sum_, square, slope in zip(
+                    sums, squares, running.gradients(near, part)[1], strict=True
+                ):
+                    sum_ += slope
+                    square += slope.double() ** 2
+            means = [one / samples for one in sums]
+            parts.append(surface.folded([one.abs() for one in means]))
+            errors.append(
+                surface.folded(
+                    [
+                        ((square / samples - mean**2).clamp(min=0) / max(samples - 1, 1)).sqrt()
+                        for square, mean in zip(squares, means, strict=True)
+                    ]
+                )
+            )
+    return Found(values=joined(parts), errors=joined(errors), note=f"noise of {noise:.0%}")
+
+
+def _range(tensor: Tensor) -> Tensor:
+    flat = tensor.flatten(1)
+    return (flat.amax(dim=1) - flat.amin(dim=1)).view(-1, *[1] * (tensor.ndim - 1))
+
+
+def _drawn(like: Tensor, drawing: torch.Generator) -> Tensor:
+    return torch.randn(like.shape[1:], generator=drawing).to(like.device, like.dtype)
+
+
+def joined(parts: Sequence[Sequence[Tensor]]) -> tuple[Tensor, ...]:
+    """The tensors of several parts of the rows, put together."""
+    return tuple(torch.cat(one) for one in zip(*parts, strict=True))
+
+
 def _weighed(question: Question, weigh: Weighing) -> Found:
     """One pass over the rows, its gradients weighed and folded."""
     surface = surface_of(question)
     rows = torch.arange(question.rows, device=question.device)
     parts = []
     with surface.open() as running:
-        point = running.point(question.inputs)
         for part in torch.split(rows, question.at_once):
-            here = [one[part] for one in point]
+            here = running.point(tuple(one[part] for one in question.inputs))
             parts.append(surface.folded(weigh(here, running.gradients(here, part)[1])))
-    return Found(values=tuple(torch.cat(one) for one in zip(*parts, strict=True)))
+    return Found(values=joined(parts))
 
 
 for _method in (
@@ -64,6 +119,16 @@ for _method in (
         can=differentiable,
         summary="that reaction times the number itself",
         paper="Shrikumar, Greenside & Kundaje 2017",
+    ),
+    Method(
+        name="smoothgrad",
+        family=Family.GRADIENT,
+        run=smoothgrad,
+        can=differentiable,
+        signed=False,
+        samples=True,
+        summary="how strongly the answer reacts, averaged over noisy copies of the row",
+        paper="Smilkov et al. 2017",
     ),
 ):
     METHODS.register(_method.name)(_method)

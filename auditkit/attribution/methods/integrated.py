@@ -1,10 +1,10 @@
-"""The gradient added up on the way from a baseline: integrated and expected gradients."""
+"""The gradient added up on the way from a baseline to a row: integrated gradients."""
 
 import torch
 from torch import Tensor
 
 from auditkit.attribution.base import METHODS, Family, Found, Method
-from auditkit.attribution.methods.gradients import differentiable
+from auditkit.attribution.methods.gradients import differentiable, joined
 from auditkit.attribution.paths import Walk, walked
 from auditkit.attribution.question import Question
 from auditkit.attribution.surface import surface_of
@@ -40,7 +40,7 @@ def integrated_gradients(
                 short.append(one.short)
             parts.append(surface.folded(total))
     return Found(
-        values=tuple(torch.cat(one) for one in zip(*parts, strict=True)),
+        values=joined(parts),
         note=_told(torch.cat(spent), torch.cat(short), tolerance),
     )
 
