@@ -21,7 +21,7 @@ from auditkit.attribution.baselines import Baseline
 from auditkit.attribution.players import HELD, Players
 from auditkit.attribution.question import at_rest
 from auditkit.data.images import ImageEncoder
-from auditkit.data.schema import Task
+from auditkit.data.schema import Medium, Task
 from auditkit.data.sequences import SequenceEncoder
 from auditkit.data.tables import classes
 from auditkit.data.text import PairEncoder, TextEncoder
@@ -38,6 +38,7 @@ from auditkit.models.explainable.base import (
     asked_of,
     classes_of,
 )
+from auditkit.models.explainable.nearest import nearest_first, prior_of
 from auditkit.models.foreign import ForeignModel
 from auditkit.models.predictor import Judge, Predictor
 from auditkit.runtime import Runtime
@@ -120,13 +121,28 @@ def _of_checkpoint(predictor: CheckpointModel, given: _Given) -> Explainable:
         targets=wanted,
         asks=asks,
         players=players,
-        baselines=baselines,
+        baselines=_in_order(baselines, model, inputs, players, given, card),
         cells=cells,
         medium=card.schema.medium.value,
         unit=unit,
         rows=tuple(range(len(given.frame))),
         runtime=given.runtime,
     )
+
+
+def _in_order(
+    baselines: Mapping[str, Baseline],
+    model: nn.Module,
+    inputs: tuple[Tensor, ...],
+    players: Players,
+    given: _Given,
+    card: Any,
+) -> Mapping[str, Baseline]:
+    """Of images and texts, what says least on this very model comes first, if that is known."""
+    prior = prior_of(given.reference, card.schema, card.task)
+    if prior is None or card.schema.medium not in (Medium.IMAGE, Medium.TEXT):
+        return baselines
+    return nearest_first(model, inputs, players, baselines, prior, card.task, given.runtime)
 
 
 Cut = tuple[Players, Mapping[str, Baseline], tuple[tuple[str, ...], ...], str]
@@ -150,7 +166,10 @@ def _players_of(card: Any, inputs: tuple[Tensor, ...], given: _Given) -> Cut:
     if isinstance(encoder, TextEncoder):
         players = texts.words(encoder, given.frame[encoder.column].tolist(), inputs[0].shape)
         masked = bool(card.training.recipe.get("pretraining"))
-        return players, texts.hidden(inputs, masked=masked), players.names, "word"
+        hidden = texts.hidden(
+            encoder, inputs, given.reference, cuts.samples, runtime, masked=masked
+        )
+        return players, hidden, players.names, "word"
     return (
         tables.columns(encoder),
         tables.table_baselines(encoder, given.reference, cuts.samples, runtime),
@@ -180,13 +199,22 @@ def _of_writer(model: nn.Module, card: Any, given: _Given, device: str) -> Expla
             asked = writing.next_tokens(
                 model, encoder, given.frame, given.cuts.context, token, device
             )
+    pair = isinstance(encoder, PairEncoder)
+    hidden = texts.hidden(
+        encoder.source if pair else encoder,
+        asked.inputs,
+        given.reference if pair else None,  # a speech is no shorter text's place
+        given.cuts.samples,
+        given.runtime,
+        masked=False,
+    )
     return Explainable(
         module=module,
         inputs=asked.inputs,
         targets=asked.targets,
         asks=asked.asks,
         players=asked.players,
-        baselines=texts.hidden(asked.inputs, masked=False),
+        baselines=hidden,
         cells=asked.players.names,
         medium="text",
         unit="word",

@@ -50,10 +50,15 @@ def sequence_baselines(
         drawn = encoder.arrays(drawn_rows(reference, samples, runtime), "the training rows")
         others, sizes = fed(tuple(map(torch.from_numpy, drawn)), values.device)
         steps = values.shape[1]
-        place = torch.arange(steps, device=values.device)[None] % sizes[:, None]  # (m, T)
-        long = others.gather(1, place[..., None].expand(-1, -1, values.shape[2]))
-        found["sample"] = Baseline(name="sample", rows=(long, torch.full_like(sizes, steps)))
+        rows = (repeated(others, sizes, steps), torch.full_like(sizes, steps))
+        found["sample"] = Baseline(name="sample", rows=rows)
     return found
+
+
+def repeated(rows: Tensor, sizes: Tensor, steps: int) -> Tensor:
+    """Rows (m, T, ...), of which `sizes` (m,) steps are filled, over and over for `steps` steps."""
+    place = torch.arange(steps, device=rows.device)[None] % sizes[:, None]  # (m, steps)
+    return rows[torch.arange(len(rows), device=rows.device)[:, None], place]
 
 
 def strength(values: Tensor, players: Players) -> tuple[tuple[str, ...], ...]:

@@ -26,13 +26,15 @@ def columns(encoder: TableEncoder) -> Players:
 def table_baselines(
     encoder: TableEncoder, reference: pd.DataFrame | None, samples: int, runtime: Runtime
 ) -> Mapping[str, Baseline]:
-    """typical: training means and most frequent levels; sample: training rows; zero: no level.
+    """typical: training medians and most frequent levels; sample: training rows; zero: no level.
 
-    The first two need the training rows. At a mean a standardised number is 0, so that typical
-    and zero differ in their levels alone.
+    The first two need the training rows. zero has the mean of each number, which may be nobody's:
+    of Adult's capital gain, 0 for nine in ten, it is 1,079, and beside that nearly all of the
+    weight would be on not having gained so much.
     """
     device = runtime.resolved_device()
     numeric = torch.zeros(1, len(encoder.numeric))
+    middle = [(one.median - one.mean) / one.deviation for one in encoder.numeric]
     missing = torch.zeros(1, len(encoder.numeric), dtype=torch.bool)
     nowhere = torch.full((1, len(encoder.categorical)), NEVER_SEEN)
     zero = Baseline(name="zero", rows=fed((numeric, missing, nowhere), device))
@@ -40,7 +42,8 @@ def table_baselines(
         return {"zero": zero}
     codes = encoder.transform(reference, "the training rows").categorical
     usual = torch.tensor([[int(np.bincount(one).argmax()) for one in codes.T]], dtype=torch.int64)
-    typical = Baseline(name="typical", rows=fed((numeric, missing, usual.view(1, -1)), device))
+    median = torch.tensor([middle], dtype=torch.float32)
+    typical = Baseline(name="typical", rows=fed((median, missing, usual.view(1, -1)), device))
     drawn = drawn_rows(reference, samples, runtime)
     held = fed(tuple(map(torch.from_numpy, encoder.arrays(drawn, "the training rows"))), device)
     return {"typical": typical, "sample": Baseline(name="sample", rows=held), "zero": zero}

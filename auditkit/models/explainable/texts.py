@@ -2,12 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 
+import pandas as pd
 import torch
 from torch import Tensor
 
 from auditkit.attribution.baselines import Baseline
 from auditkit.attribution.players import HELD, Players
 from auditkit.data.text import MASK, PAD, UNKNOWN, TextEncoder
+from auditkit.models.base import fed
+from auditkit.models.explainable.sequences import repeated
+from auditkit.models.explainable.tables import drawn_rows
+from auditkit.runtime import Runtime
 
 HIDDEN = {"pad": PAD, "unknown": UNKNOWN}  # by what a word is hidden, the default first
 
@@ -24,14 +29,30 @@ def words(encoder: TextEncoder, texts: Sequence[str], shape: Sequence[int]) -> P
     return Players(masks=(masks, torch.full((1,), HELD)), names=tuple(names))
 
 
-def hidden(inputs: tuple[Tensor, ...], *, masked: bool) -> Mapping[str, Baseline]:
+def hidden(
+    encoder: TextEncoder,
+    inputs: tuple[Tensor, ...],
+    reference: pd.DataFrame | None,
+    samples: int,
+    runtime: Runtime,
+    *,
+    masked: bool,
+) -> Mapping[str, Baseline]:
     """All that a player has hidden, in each of the ways; inputs begin with tokens (B, T).
 
-    masked says that the model has learned what a MASK is.
+    sample puts training texts in its place, cut or repeated to the length. masked says that the
+    model has learned what a MASK is.
     """
+    tokens, *rest = (one[:1] for one in inputs)
     marks = {**HIDDEN, **({"mask": MASK} if masked else {})}
-    first = tuple(one[:1] for one in inputs)
-    return {
-        name: Baseline(name=name, rows=(torch.full_like(first[0], mark), *first[1:]))
+    found = {
+        name: Baseline(name=name, rows=(torch.full_like(tokens, mark), *rest))
         for name, mark in marks.items()
     }
+    if reference is not None and len(reference):
+        drawn = encoder.arrays(drawn_rows(reference, samples, runtime), "the training rows")
+        others, sizes = fed(tuple(map(torch.from_numpy, drawn)), tokens.device)
+        held = (one.expand(len(others), *one.shape[1:]) for one in rest)
+        rows = (repeated(others, sizes, tokens.shape[1]), *held)
+        found["sample"] = Baseline(name="sample", rows=rows)
+    return found
