@@ -36,7 +36,11 @@ def agreement(sizes: Mapping[str, Tensor], exists: Tensor) -> pd.DataFrame:
 
 def nearest(frame: pd.DataFrame, method: str, among: set[str]) -> str:
     """The name of the method's closest other one of `among`; "" where there is none."""
-    own = frame[(frame["method"] == method) | (frame["other"] == method)]
-    other = own["other"].where(own["method"] == method, own["method"])
-    alike = own["rank correlation"][other.isin(among)].dropna()
-    return "" if alike.empty else str(other.loc[alike.idxmax()])
+    found: dict[str, float] = {}
+    for one, other, alike in zip(
+        frame["method"], frame["other"], frame["rank correlation"], strict=True
+    ):
+        name = other if one == method else one
+        if method in (one, other) and name in among and not np.isnan(alike):
+            found[str(name)] = float(alike)
+    return max(found, key=lambda name: found[name], default="")

@@ -77,11 +77,14 @@ class Bench:
         return torch.cat(kept, dim=1).cpu()
 
     @cached_property
-    def sizes(self) -> Tensor:
-        """The size of each number of the few rows, (b, N); 0 where it has none."""
+    def sizes(self) -> tuple[Tensor, ...]:
+        """The size of each number of the few rows and of its player, (b, N); () where none."""
         if METHODS[SIZE].can(self.again):
-            return torch.zeros(self.places.shape, dtype=torch.float64)
-        return self.map(asked(SIZE, self.again))
+            return ()
+        found = asked(SIZE, self.again)
+        whole = self.again.players.spread(found.of(self.again.players))
+        spread = [one.reshape(len(one), -1) for one in whole]
+        return self.map(found), torch.cat(spread, dim=1) * self.places
 
     @cached_property
     def networks(self) -> tuple[nn.Module, ...]:
@@ -97,6 +100,11 @@ class Bench:
     def map(self, found: Attributions) -> Tensor:
         """All numbers of an explanation of the few rows, (b, N); 0 where no player moves them."""
         values = [one.reshape(len(one), -1) for one in found.values]
+        return torch.cat(values, dim=1) * self.places
+
+    def kept(self, found: Attributions) -> Tensor:
+        """The same of an explanation of all rows: its few."""
+        values = [one[self.few].reshape(len(self.few), -1) for one in found.values]
         return torch.cat(values, dim=1) * self.places
 
     def others(self, models: tuple[nn.Module, ...]) -> Iterator[Question]:

@@ -76,6 +76,7 @@ class Examination:
     def table(self) -> pd.DataFrame:
         """A line for each method, the best first: family, verdict, each test's number, why.
 
+        A test that no method could be put to has no column;
         passes are rows sent forward and back for each explained row.
         """
         lines = []
@@ -92,7 +93,9 @@ class Examination:
                     "sentence": self.sentence(name),
                 }
             )
-        columns = ["method", "family", "verdict", *TESTS, "passes", "sentence"]
+        held = {one.test for one in self.judged}
+        tests = [one for one in TESTS if one in held]
+        columns = ["method", "family", "verdict", *tests, "passes", "sentence"]
         return pd.DataFrame(lines, columns=columns)
 
     def agreement(self) -> pd.DataFrame:

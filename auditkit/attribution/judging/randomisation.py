@@ -8,7 +8,7 @@ and another network's map of the next row, which share what belongs to the place
 Adebayo et al. 2018, "Sanity Checks for Saliency Maps".
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 
 import torch
@@ -35,15 +35,18 @@ def redrawn(model: nn.Module, inputs: tuple[Tensor, ...], *, all_of_it: bool = F
     return copy
 
 
-def similarity(first: Tensor, second: Tensor, sizes: Tensor, exists: Tensor) -> Tensor:
+def similarity(first: Tensor, second: Tensor, sizes: Sequence[Tensor], exists: Tensor) -> Tensor:
     """Rank correlation of the strength of two maps (B, N) beyond the size of the input, (B,).
 
-    1 where a map is nothing but the input's size.
+    sizes (B, N) each are what is taken out: their ranks, whether they are above 0 and how far
+    from their middle. 1 where a map is nothing but the input's size.
     """
     return _beyond(first, second, sizes, exists, nothing=1.0)
 
 
-def null_similarity(first: Tensor, second: Tensor, sizes: Tensor, exists: Tensor) -> Tensor:
+def null_similarity(
+    first: Tensor, second: Tensor, sizes: Sequence[Tensor], exists: Tensor
+) -> Tensor:
     """The same of a row's map and the other network's map of the next row; NaN for one row."""
     if len(first) < 2:
         return torch.full((len(first),), torch.nan, dtype=torch.float64)
@@ -51,10 +54,12 @@ def null_similarity(first: Tensor, second: Tensor, sizes: Tensor, exists: Tensor
 
 
 def _beyond(
-    first: Tensor, second: Tensor, sizes: Tensor, exists: Tensor, *, nothing: float
+    first: Tensor, second: Tensor, sizes: Sequence[Tensor], exists: Tensor, *, nothing: float
 ) -> Tensor:
-    middle = sizes.median(dim=1, keepdim=True).values
-    given = [(sizes > 0).double(), sizes, (sizes - middle).abs()]
+    given = []
+    for one in sizes:
+        middle = one.median(dim=1, keepdim=True).values
+        given += [(one > 0).double(), one, (one - middle).abs()]
     return partial_rank_correlation(first.abs(), second.abs(), given, exists, nothing=nothing)
 
 

@@ -40,7 +40,7 @@ def sufficiency(removal: Removal, last: Tensor, chance: Chance) -> Tensor:
 
 def random_words(removal: Removal, chance: Chance) -> tuple[Tensor, Tensor]:
     """Both for random orders, (B,) each: comprehensiveness and sufficiency."""
-    curves = chance.answers.split(removal.counts.shape[1], dim=1)
+    curves = torch.split(chance.answers, removal.counts.shape[1], dim=1)
     full = torch.stack([comprehensiveness(removal, one, chance) for one in curves])
     bare = torch.stack([sufficiency(removal, one, chance) for one in curves])
     return full.mean(dim=0), bare.mean(dim=0)

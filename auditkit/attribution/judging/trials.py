@@ -62,8 +62,10 @@ def tests_of(
     yield from _tried(lambda: _stable(bench, found, options))
     yield from _tried(lambda: _sensitive(bench, found, options))
     sizes = found.of(bench.question.players).abs()
-    yield measured(found.method, "gini", gini(sizes, bench.exists))
-    yield measured(found.method, "entropy", entropy(sizes, bench.exists))
+    words = "1 where a single player has all the weight, 0 where all have as much: {value}"
+    yield measured(found.method, "gini", gini(sizes, bench.exists), words)
+    words = "0 where a single player has all the weight, 1 where all have as much: {value}"
+    yield measured(found.method, "entropy", entropy(sizes, bench.exists), words)
 
 
 def agreeing(bench: Bench, pairs: pd.DataFrame, sizes: Mapping[str, Tensor]) -> Iterator[Judged]:
@@ -128,7 +130,7 @@ def _beyond_size(method: str, curves: Curves, size: Curves) -> Judged:
 
 
 def _randomised(bench: Bench, found: Attributions, options: Options) -> Iterator[Judged]:
-    own = bench.map(asked(found.method, bench.again, **options))
+    own = bench.kept(found)
     words = (
         "it changes with the weights (likeness {value}, by chance {null})",
         "it hardly changes when half of the network is drawn anew "
@@ -225,21 +227,16 @@ def _words(bench: Bench, method: str, curves: Curves) -> Iterator[Judged]:
 def _stable(bench: Bench, found: Attributions, options: Options) -> Iterator[Judged]:
     row, question = METHODS[found.method], bench.again
     exists = bench.exists[bench.few]
-    if not (row.samples or (row.baseline and bench.baselines)):
-        return
-    scores = asked(found.method, question, **options).of(question.players)
+    scores = found.of(bench.question.players)[bench.few]
     null = correlation(scores, scores.roll(1, 0), exists & exists.roll(1, 0))
     if row.baseline and bench.baselines:
         others = tuple(one.at(bench.few) for one in bench.baselines)
-        yield returns(
+        yield measured(
             found.method,
             "baselines",
             over_baselines(found.method, question, scores, exists, others, options),
+            "correlation with its explanations from other baselines {value} (another row {null})",
             null,
-            (
-                "it holds from other baselines as well (correlation {value})",
-                "from another baseline it tells another story (correlation {value})",
-            ),
         )
     if row.samples:
         yield returns(
@@ -263,16 +260,17 @@ def _sensitive(bench: Bench, found: Attributions, options: Options) -> Iterator[
     def explain(moved: Question) -> Tensor:
         return bench.map(asked(found.method, moved, **options))
 
-    own = explain(question)
+    own = explain(question) if METHODS[found.method].samples else bench.kept(found)
     moved = max_sensitivity(question, own, explain, bench.generator(found.method))
+    other = relative_distance(own, own.roll(1, 0))
     yield beats(
         found.method,
         "sensitivity",
         moved,
-        relative_distance(own, own.roll(1, 0)),
+        other,
         (
             "a nudge of the input moves it by {value} of its length (another row: {null})",
             "a nudge of the input moves it as far as another row is ({value}, another row {null})",
         ),
-        lower=True,
+        margin=(other - moved) / (other + moved).clamp(min=1e-300),
     )

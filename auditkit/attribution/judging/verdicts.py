@@ -83,14 +83,17 @@ def beats(
     words: tuple[str, str],
     *,
     lower: bool = False,
+    margin: Tensor | None = None,
     otherwise: Verdict = Verdict.WEAK,
 ) -> Judged:
     """Values (B,) above their null (below it, where lower is better), clear of chance.
 
-    words say it where they are and where they are not; {value} and {null} are filled in.
+    margin (B,) is what must lie above 0, by default the plain difference. words say it where
+    they are and where they are not; {value} and {null} are filled in.
     """
     chance = torch.as_tensor(null, dtype=torch.float64).expand(values.shape)
-    margin = chance - values if lower else values - chance
+    if margin is None:
+        margin = chance - values if lower else values - chance
     verdict = _where(mean_of(margin.numpy()), 0.0, otherwise)
     return _judged(method, test, values, chance, verdict, words)
 
@@ -132,10 +135,12 @@ def returns(method: str, test: str, values: Tensor, null: Tensor, words: tuple[s
     return _judged(method, test, values, null, verdict, words)
 
 
-def measured(method: str, test: str, values: Tensor) -> Judged:
+def measured(
+    method: str, test: str, values: Tensor, words: str, null: Tensor | float = torch.nan
+) -> Judged:
     """A number without a limit."""
-    nothing = torch.full_like(values, torch.nan)
-    return _judged(method, test, values, nothing, Verdict.UNTESTED, ("{value}", "{value}"))
+    chance = torch.as_tensor(null, dtype=torch.float64).expand(values.shape)
+    return _judged(method, test, values, chance, Verdict.UNTESTED, (words, words))
 
 
 def worst(judged: Sequence[Judged]) -> Judged | None:
