@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -25,6 +25,9 @@ from auditkit.models.predictor import (
     Predictor,
 )
 from auditkit.runtime import Runtime
+
+if TYPE_CHECKING:
+    from auditkit.explained import Explained
 
 Answers = TypeVar("Answers", bound=Any)
 
@@ -305,7 +308,29 @@ class Subject:
 
     def score_counts_of(self, columns: Sequence[str]) -> ScoreCounts:
         """Positives and negatives by score and group; raises NotApplicable without scores."""
-        return score_counts(self.labels, self.scores, self._groups(columns))
+        apart = self.table.apart
+        whose = self.frame[apart] if apart else None
+        return score_counts(self.labels, self.scores, self._groups(columns), clusters=whose)
+
+    @cached_property
+    def explained(self) -> "Explained":
+        """What can be said of why the model answers as it does.
+
+        Raises NotApplicable where only its answers are known.
+        """
+        if not self.can(Ability.GRADIENTS):
+            raise NotApplicable(
+                "only the model's answers are known, not the model itself: nothing can be explained"
+            )
+        from auditkit.explained import Explained  # torch: an audit of answers never loads it
+
+        return Explained(
+            predictor=self.predictor,
+            frame=self.frame,
+            reference=None if self.train is None else self.train.frame,
+            medium=self.table.schema.medium,
+            runtime=self.runtime,
+        )
 
     def require_rows(self) -> None:
         """Raise NotApplicable where rows were counted and not read."""

@@ -9,7 +9,7 @@ Ends with status 1 where a target is missed. Each setting seeds its own tables.
 import argparse
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from zlib import crc32
@@ -122,6 +122,67 @@ class Promised:
         return np.array([float((np.clip(chance + one, 0, 1) - chance).mean()) for one in self.off])
 
 
+@dataclass(frozen=True, kw_only=True)
+class People(Normal):
+    """The same laws, but sizes count people with up to `rows` rows each, whose rows are alike.
+
+    A person's scores share a part `alike` of their variance, and outcomes are alike as well.
+    """
+
+    rows: int = 10
+    alike: float = 0.5
+
+    @property
+    def title(self) -> str:
+        """People of each group, and the rest."""
+        ordered = super().title.replace(" rows", " people", 1)
+        return f"{ordered}; up to {self.rows} rows each, {self.alike:g} shared"
+
+    def counts(self, rng: np.random.Generator) -> ScoreCounts:
+        """One table."""
+        group, person = _people(self.sizes, self.rows, rng)
+        inclined = rng.beta(4 * self.base, 4 * (1 - self.base), person[-1] + 1)[person]
+        y = rng.random(len(group)) < inclined
+        score = _shared(person, self.alike, rng) + np.array(self.shifts)[group] * y
+        return score_counts(y, score, group, clusters=person)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PromisedPeople(Promised):
+    """The same of people: what comes true of one of a person's rows tends to of the others."""
+
+    rows: int = 10
+    alike: float = 0.5
+
+    @property
+    def title(self) -> str:
+        """People of each group, and the rest."""
+        promised = super().title.replace(" rows", " people", 1)
+        return f"{promised}; up to {self.rows} rows each, {self.alike:g} shared"
+
+    def counts(self, rng: np.random.Generator) -> ScoreCounts:
+        """One table."""
+        group, person = _people(self.sizes, self.rows, rng)
+        chance = rng.beta(*self.beta, len(group))
+        y = norm.cdf(_shared(person, self.alike, rng)) < chance
+        scores = np.clip(chance + np.array(self.off)[group], 0, 1)
+        return score_counts(y, scores, group, clusters=person)
+
+
+def _people(
+    sizes: Sequence[int], rows: int, rng: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Each row's group and person: a person has 1 to `rows` rows."""
+    person = np.repeat(np.arange(sum(sizes)), rng.integers(1, rows + 1, sum(sizes)))
+    return np.repeat(np.arange(len(sizes)), sizes)[person], person
+
+
+def _shared(person: NDArray[np.int64], alike: float, rng: np.random.Generator) -> Floats:
+    """Standard normal, a part `alike` of the variance the person's."""
+    own = rng.normal(size=person[-1] + 1)[person]
+    return np.asarray(np.sqrt(alike) * own + np.sqrt(1 - alike) * rng.normal(size=len(person)))
+
+
 ORDERED = (
     Normal(sizes=(40, 40), shifts=(1, 1), base=0.5),
     Normal(sizes=(100, 100), shifts=(2.5, 2.5)),
@@ -148,20 +209,47 @@ PROMISES = (
     Promised(sizes=(50, 50, 200, 1000, 5000), beta=(1, 19), off=(0, 0.05, 0, 0.05, 0)),
     Promised(sizes=(500,) * 5, beta=(0.2, 0.8), off=(0, 0.1, 0, 0, 0.1)),
 )
+ORDERED_PEOPLE = (
+    People(sizes=(20, 20), shifts=(1, 1)),
+    People(sizes=(15, 100), shifts=(1, 1), rows=20),
+    People(sizes=(40,) * 4, shifts=(1,) * 4, alike=0.8),
+    People(sizes=(60, 100), shifts=(0.5, 1.2)),
+)
+CURVES_PEOPLE = (
+    People(sizes=(20, 40), shifts=(1, 1)),
+    People(sizes=(40,) * 3, shifts=(1,) * 3, alike=0.8),
+    People(sizes=(60, 100), shifts=(0.5, 1.2)),
+)
+PROMISES_PEOPLE = (
+    PromisedPeople(sizes=(20, 20), beta=(1, 1), off=(0, 0)),
+    PromisedPeople(sizes=(15, 100), beta=(1, 9), off=(0, 0), rows=20),
+    PromisedPeople(sizes=(40,) * 4, beta=(2, 4), off=(0,) * 4, alike=0.8),
+    PromisedPeople(sizes=(60, 100), beta=(2, 4), off=(0, 0.1)),
+)
 SWEPT = (ORDERED[0], ORDERED[3], ORDERED[4], ORDERED[6])
 
 
 def aucs(setting: Normal, rng: np.random.Generator) -> Line:
     """One table's AUC intervals against the truth."""
-    found = auc_gap(setting.counts(rng), rng=rng, draws=DRAWS, min_group_size=1)
-    return _held(found, setting.true_aucs())
+    counts = setting.counts(rng)
+    found = auc_gap(counts, rng=rng, draws=DRAWS, min_group_size=1)
+    line = _held(found, setting.true_aucs())
+    if counts.parts is not None:
+        alone = auc_gap(replace(counts, parts=None), rng=rng, draws=DRAWS, min_group_size=1)
+        line |= {"by row": _held(alone, setting.true_aucs())["all pairs hold"]}
+    return line
 
 
 def promises(setting: Promised, rng: np.random.Generator) -> Line:
     """One table's calibration in the large against the truth."""
     counts = setting.counts(rng)
     found = group_calibration(counts, rng=rng, draws=DRAWS, error_draws=1, bins=2)
-    return _held(found.gap, setting.true_excess())
+    line = _held(found.gap, setting.true_excess())
+    if counts.parts is not None:
+        alone = replace(counts, parts=None)
+        by_row = group_calibration(alone, rng=rng, draws=DRAWS, error_draws=1, bins=2).gap
+        line |= {"by row": _held(by_row, setting.true_excess())["all pairs hold"]}
+    return line
 
 
 def areas(setting: Normal, rng: np.random.Generator) -> Line:
@@ -243,6 +331,28 @@ PARTS = (
         title="Calibration in the large by group",
         text="True chances from a beta law; scores are these, and off by so much in each group.",
         settings=PROMISES,
+        measure=promises,
+        tables=600,
+    ),
+    Part(
+        title="AUC by group, rows of one person",
+        text="A person's scores and outcomes are alike; *by row* is what would hold if rows were "
+        "taken to stand for themselves.",
+        settings=ORDERED_PEOPLE,
+        measure=aucs,
+        tables=600,
+    ),
+    Part(
+        title="Area between ROC curves, rows of one person",
+        text="The same people.",
+        settings=CURVES_PEOPLE,
+        measure=areas,
+        tables=300,
+    ),
+    Part(
+        title="Calibration in the large by group, rows of one person",
+        text="What comes true is alike within a person.",
+        settings=PROMISES_PEOPLE,
         measure=promises,
         tables=600,
     ),

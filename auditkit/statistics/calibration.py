@@ -6,7 +6,7 @@ about equal size by score; rows of equal score share a bin.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -95,17 +95,19 @@ def calibration_error_of_counts(
     bins: int = 10,
     draws: int = 1000,
     confidence: float = 0.95,
+    alike: float = 1.0,
 ) -> tuple[Estimate, float]:
     """`expected_calibration_error` of rows that were counted at each distinct score (S,), rising.
 
-    However many rows, it costs what as many scores do. Undefined where nothing was counted.
+    However many rows, it costs what as many scores do. alike is how many times the variance of
+    independent rows theirs is. Undefined where nothing was counted.
     """
     scores, came = np.asarray(score, float), np.asarray(positives, float)
     n = came + np.asarray(negatives, float)
     some = n > 0
     if not some.any():
         return undefined("there are no rows"), math.nan
-    binned = _binned_counts(scores[some], came[some], n[some], bins)
+    binned = replace(_binned_counts(scores[some], came[some], n[some], bins), alike=alike)
     return _judged(binned, rng, draws, confidence)
 
 
@@ -175,6 +177,7 @@ class _Binned:
     cell_n: NDArray[np.int64]  # (C,)
     cell_score: Floats  # (C,)
     cell_bin: NDArray[np.int64]  # (C,) rising
+    alike: float = 1.0  # how many times the variance of independent rows theirs is
 
     @property
     def ece(self) -> float:
@@ -184,7 +187,7 @@ class _Binned:
     def noise(self) -> Floats:
         """Standard error of each bin's share of 1 if the scores are right (B,)."""
         variances = self.cell_n * self.cell_score * (1 - self.cell_score)
-        return np.sqrt(np.bincount(self.cell_bin, variances)) / self.n
+        return np.asarray(np.sqrt(self.alike * np.bincount(self.cell_bin, variances)) / self.n)
 
     def spread(self) -> Floats:
         """The errors seen, none below its noise (B,): the shape that chance adds least to."""
@@ -212,7 +215,12 @@ class _Binned:
         The same seed at each error keeps the search for a limit smooth.
         """
         rng, size = np.random.default_rng(seed), (draws, len(self.cell_n))
-        return self._errors_of(rng.binomial(self.cell_n, self.chances(errors), size=size))
+        chances = self.chances(errors)
+        drawn = rng.binomial(self.cell_n, chances, size=size)
+        if self.alike == 1:
+            return self._errors_of(drawn)
+        expected = self.cell_n * chances
+        return self._errors_of(expected + np.sqrt(self.alike) * (drawn - expected))
 
     def _errors_of(self, positives: ArrayLike) -> Floats:
         """ECE of positives (..., C) -> (...)."""

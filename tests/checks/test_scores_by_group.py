@@ -178,3 +178,19 @@ def test_scores_that_are_all_alike_are_said_to_be_the_same_in_all_groups():
     assert auc.where["lowest"] != auc.where["highest"]
     (swept,), _ = outcome("threshold-sweep", made)
     assert "the selection rate is the same in all groups at the threshold" in swept.message
+
+
+def test_rows_of_one_person_widen_what_is_said_of_scores():
+    # Each row ten times over, and known to be one person's: what is known stays what it was.
+    once = scored_groups(order=0.5, n=400)
+    frame = once.frame.loc[once.frame.index.repeat(10)]
+    person = np.repeat(np.arange(len(once.frame)), 10)
+    frame = frame.reset_index(drop=True).assign(person=person)
+    told = replace(once, table=replace(once.table, frame=frame, apart="person"))
+    untold = replace(once, table=replace(once.table, frame=frame))
+    for name in ("auc-equality", "group-calibration", "abroca"):
+        first, many, cheated = (outcome(name, one)[0][0] for one in (once, told, untold))
+        widths = [one.interval[1] - one.interval[0] for one in (first, many, cheated)]
+        assert widths[1] == pytest.approx(widths[0], rel=0.25)
+        assert widths[2] < 0.75 * widths[1]
+        assert "clusters" in many.method or name == "abroca"

@@ -20,8 +20,9 @@ from scipy.stats import t
 
 from auditkit.bias.null import TIE, UNDEFINED, Null
 from auditkit.bias.scores.score_auc import with_both_outcomes
+from auditkit.bias.scores.score_clusters import ScoreParts
 from auditkit.bias.scores.score_counts import ScoreCounts
-from auditkit.bias.scores.score_draws import dealt
+from auditkit.bias.scores.score_draws import dealt_sides
 from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.intervals import z_of
 
@@ -117,7 +118,9 @@ def _compared(
     groups = pd.DataFrame(lines, columns=list(COLUMNS[:3]), index=index)
     groups["chance"], groups["upper"] = mean, np.quantile(null, 0.95, axis=1)
     as_far = (largest >= excess[:, None] - TIE).sum(axis=1)
-    return groups.assign(p_value=(1 + as_far) / (draws + 1), n=int(counts.rows.sum())), excess
+    return groups.assign(
+        p_value=(1 + as_far) / (null.shape[1] + 1), n=int(counts.rows.sum())
+    ), excess
 
 
 def area_between(first: Curve, second: Curve) -> float:
@@ -163,14 +166,15 @@ def _randomised(
     """Areas of the groups compared (C,) and under labels dealt anew (C, draws), on one grid."""
     coarse = counts.coarser(BINS)
     sides = (coarse.positives, coarse.negatives)
-    shuffled = [dealt(one.sum(axis=0), one.sum(axis=1).tolist(), draws, rng) for one in sides]
+    shuffled = dealt_sides(coarse, draws, rng)
     totals = [one.sum(axis=0)[:, None] for one in sides]
-    seen, null = np.empty(len(compared)), np.empty((len(compared), draws))
+    seen, null = np.empty(len(compared)), np.empty((len(compared), shuffled[0].shape[2]))
     for place in compared:
         own = [one[place][:, None] for one in sides]
         seen[place] = _areas(own, totals)[0]
         null[place] = _areas([one[place] for one in shuffled], totals)
-    return seen, null
+    # Dealing out whole clusters may leave a group without one of the outcomes, and so no curve.
+    return seen, null[:, np.isfinite(null).all(axis=0)]
 
 
 def _areas(own: list[Ints], totals: list[Ints]) -> Floats:
@@ -189,24 +193,25 @@ def _area(
         whole = counts.only(members)
         sides = (whole.positives.sum(axis=0), whole.negatives.sum(axis=0))
         exact.append(roc(*sides))
-        own = _merged(whole).coarser(BINS)
+        own = whole.merged().coarser(BINS)
         bins = (own.positives[0], own.negatives[0])
         apart = apart + sign * curves(*(side[:, None] for side in bins))[0]
-        noise = noise + sign * _noise(bins, outside, draws, rng)
+        noise = noise + sign * _noise(own, outside, draws, rng)
     area = area_between(*exact)
     low, high = _ends(apart, noise, area, outside)
     return area, min(low, area), max(high, area)
 
 
-def _noise(
-    sides: tuple[Ints, Ints], outside: float, draws: int, rng: np.random.Generator
-) -> Floats:
+def _noise(own: ScoreCounts, outside: float, draws: int, rng: np.random.Generator) -> Floats:
     """How far the curve of other rows of the same kind would lie from this one: (draws, STEPS).
 
     To either class a row is added that may have any score: a curve that separates perfectly is
     not certain. Widened as Student's law is beside the normal, for as many rows as the smaller
-    class has.
+    class has, or as many clusters as there are.
     """
+    sides = (own.positives[0], own.negatives[0])
+    if own.parts is not None:
+        return _noise_of_parts(own, own.parts, outside, draws, rng)
     if len(sides[0]) == 1:  # rows of another score would lie above or below the only one seen
         sides = (np.pad(sides[0], 1), np.pad(sides[1], 1))
     smoothed = [np.asarray(side + 1 / len(side)) for side in sides]
@@ -226,14 +231,16 @@ def _noise(
     return np.asarray(wider * (again - centre))
 
 
-def _merged(counts: ScoreCounts) -> ScoreCounts:
-    """All groups as one."""
-    return ScoreCounts(
-        scores=counts.scores,
-        index=counts.index[:1],
-        positives=counts.positives.sum(axis=0, keepdims=True),
-        negatives=counts.negatives.sum(axis=0, keepdims=True),
-    )
+def _noise_of_parts(
+    own: ScoreCounts, parts: ScoreParts, outside: float, draws: int, rng: np.random.Generator
+) -> Floats:
+    """The same, whole clusters drawn again."""
+    added = 1 / len(own.scores)
+    again = curves(*(side.T + added for side in parts.redrawn(0, draws, rng)))
+    centre = curves(*(side.T + added for side in (own.positives, own.negatives)))
+    fewer = len(parts.group) - 1
+    wider = float(t.ppf(1 - outside / 2, fewer)) / z_of(1 - outside)
+    return np.asarray(wider * (again - centre))
 
 
 def _ends(apart: Floats, noise: Floats, area: float, outside: float) -> tuple[float, float]:

@@ -8,8 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from auditkit.bias.contrast import Contrast, Measured, contrast
+from auditkit.bias.scores.score_auc import lonely
 from auditkit.bias.scores.score_counts import ScoreCounts
-from auditkit.bias.scores.score_draws import dealt
+from auditkit.bias.scores.score_draws import dealt, dealt_sides
 from auditkit.errors import DataError
 from auditkit.statistics.calibration import calibration_error_of_counts
 from auditkit.statistics.estimate import Estimate
@@ -85,23 +86,25 @@ def group_calibration(
             "probabilities, 0 to 1"
         )
     rows = counts.rows
-    kept = counts.only(np.flatnonzero(rows >= max(min_group_size, 1)))
-    left_out = {
-        name: f"fewer than {min_group_size:,} rows"
-        for name, n in zip(counts.groups, rows.tolist(), strict=True)
-        if n < max(min_group_size, 1)
+    few = lonely(counts) | {
+        int(place): f"fewer than {min_group_size:,} rows"
+        for place in np.flatnonzero(rows < max(min_group_size, 1))
     }
+    kept = counts.only([place for place in range(len(rows)) if place not in few])
+    left_out = {counts.groups[place]: why for place, why in sorted(few.items())}
     gap = contrast(
         _measured(kept, left_out, draws, rng),
         confidence=confidence,
         what="calibration in the large",
-        method=METHOD,
+        method=METHOD if kept.parts is None else f"{METHOD}, of {len(kept.parts.group):,} clusters",
     )
     table = gap.groups.rename(columns={"value": "excess"})
     table.insert(0, "observed", kept.tp[:, 0] / kept.rows)
     table.insert(0, "mean_score", table["excess"] + table["observed"])
+    alike = _alike(kept)
     errors = [
-        _error(kept, group, bins, error_draws, confidence, rng) for group in range(len(kept.groups))
+        _error(kept, group, bins, error_draws, confidence, alike[group], rng)
+        for group in range(len(kept.groups))
     ]
     columns = ["error", "error_low", "error_high", "chance"]
     table[columns] = np.array(errors).reshape(-1, len(columns))
@@ -123,7 +126,8 @@ def _measured(
     mean, variance = excess_moments(counts)
     n, hits = counts.rows, counts.tp[:, 0]
     promised = mean + hits / n
-    worth = _worth(counts, mean, variance)
+    alike = _alike(counts)
+    worth = _worth(counts, mean, variance) / alike
 
     def limits(z: float) -> Bounds:
         low, high = score_limits(hits * worth, n * worth, z)
@@ -133,13 +137,23 @@ def _measured(
     return Measured(
         labels=counts.groups,
         values=mean,
-        errors=np.sqrt(variance / n),
+        errors=np.sqrt(variance / n * alike),
         n=n,
         limits=limits,
-        drawn=_drawn(counts, mean, promised, draws, rng) if enough else None,
+        drawn=_drawn(counts, mean, promised, np.sqrt(alike), draws, rng) if enough else None,
         permuted=_permuted(counts, draws, rng) if enough else None,
         left_out=left_out,
     )
+
+
+def _alike(counts: ScoreCounts) -> Floats:
+    """How many times the variance of independent rows that of whole clusters is, (G,)."""
+    mean, variance = excess_moments(counts)
+    if counts.parts is None:
+        return np.ones_like(mean)
+    off = np.concatenate([counts.scores - 1, counts.scores])
+    shifts = (off - mean[:, None]) / counts.rows[:, None]
+    return counts.parts.wider(shifts, variance / counts.rows)
 
 
 def _worth(counts: ScoreCounts, mean: Floats, variance: Floats) -> Floats:
@@ -168,7 +182,12 @@ def _cells(counts: ScoreCounts) -> tuple[Ints, Floats]:
 
 
 def _drawn(
-    counts: ScoreCounts, mean: Floats, promised: Floats, draws: int, rng: np.random.Generator
+    counts: ScoreCounts,
+    mean: Floats,
+    promised: Floats,
+    wider: Floats,
+    draws: int,
+    rng: np.random.Generator,
 ) -> tuple[Floats, Floats]:
     """Bootstrap means and their standard errors, each (draws, G), about those measured.
 
@@ -184,18 +203,28 @@ def _drawn(
         centre = (weight @ value + extra.sum()) / (n + 2)
         level = (again @ value + extra.sum()) / (n + 2)
         square = (again @ value**2 + (extra**2).sum()) / (n + 2)
-        found[:, group] = mean[group] + level - centre
-        errors[:, group] = np.sqrt((square - level**2) / (n + 1))
+        found[:, group] = mean[group] + (level - centre) * wider[group]
+        errors[:, group] = np.sqrt((square - level**2) / (n + 1)) * wider[group]
     return found, errors
 
 
 def _permuted(counts: ScoreCounts, draws: int, rng: np.random.Generator) -> Floats:
     """Means of groups whose labels were dealt anew among all rows: (draws, G)."""
+    if counts.parts is not None:
+        return _in_parts(counts, draws, rng)
     if counts.rows.sum() <= FEW:  # then a cell's mean is too coarse a score for a test
         return _shuffled(counts, draws, rng)
     rows, values = _cells(counts)
     found = dealt(rows.sum(axis=0), rows.sum(axis=1).tolist(), draws, rng)
     return np.asarray(np.einsum("gsd,s->dg", found, values) / counts.rows)
+
+
+def _in_parts(counts: ScoreCounts, draws: int, rng: np.random.Generator) -> Floats:
+    """The same, labels dealt out among whole clusters, whose sizes and scores go with them."""
+    values = _cells(counts)[1]
+    found = np.concatenate(dealt_sides(counts.coarser(CELLS), draws, rng), axis=1)
+    with np.errstate(invalid="ignore"):  # a group may be dealt no row at all
+        return np.asarray(np.einsum("gsd,s->dg", found, values) / found.sum(axis=1).T)
 
 
 def _shuffled(counts: ScoreCounts, draws: int, rng: np.random.Generator) -> Floats:
@@ -213,6 +242,7 @@ def _error(
     bins: int,
     draws: int,
     confidence: float,
+    alike: float,
     rng: np.random.Generator,
 ) -> tuple[float, float, float, float]:
     """Expected calibration error of a group with its interval, and what chance alone gives."""
@@ -222,8 +252,9 @@ def _error(
         counts.positives[group],
         counts.negatives[group],
         rng=rng,
-        bins=int(np.clip(n // ROWS_A_BIN, 2, bins)),
+        bins=int(np.clip(n / alike // ROWS_A_BIN, 2, bins)),
         draws=draws,
         confidence=confidence,
+        alike=alike,
     )
     return error.value, error.low, error.high, chance

@@ -14,6 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from auditkit.bias.groups import CELLS, cell_places, label
+from auditkit.bias.scores.score_clusters import ScoreParts
+from auditkit.data.values import coded
 from auditkit.errors import DataError, UsageError
 from auditkit.statistics.calibration import quantile_bins
 
@@ -27,13 +29,15 @@ class ScoreCounts:
 
     scores (S,) float64 are the distinct scores, rising, or the least of each bin; positives and
     negatives (G, S) int64 count the rows of each group that have them. groups are the names of
-    index, which is that of `group_counts`.
+    index, which is that of `group_counts`. parts says which rows belong together, None where all
+    stand alone.
     """
 
     scores: Floats
     index: pd.Index
     positives: Ints
     negatives: Ints
+    parts: ScoreParts | None = None
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -77,6 +81,7 @@ class ScoreCounts:
             index=self.index[chosen],
             positives=self.positives[chosen],
             negatives=self.negatives[chosen],
+            parts=None if self.parts is None else self.parts.only(chosen),
         )
 
     def coarser(self, bins: int) -> Self:
@@ -97,18 +102,30 @@ class ScoreCounts:
             scores=self.scores[starts],
             positives=np.add.reduceat(self.positives, starts, axis=1),
             negatives=np.add.reduceat(self.negatives, starts, axis=1),
+            parts=None if self.parts is None else self.parts.coarser(starts),
+        )
+
+    def merged(self) -> Self:
+        """All groups as one, under the name of the first."""
+        return replace(
+            self,
+            index=self.index[:1],
+            positives=self.positives.sum(axis=0, keepdims=True),
+            negatives=self.negatives.sum(axis=0, keepdims=True),
+            parts=None if self.parts is None else self.parts.merged(),
         )
 
 
 def score_counts(
-    y_true: Any, score: Any, sensitive: Any, *, bins: int | None = None
+    y_true: Any, score: Any, sensitive: Any, *, bins: int | None = None, clusters: Any = None
 ) -> ScoreCounts:
     """Positives and negatives of each group at each distinct score, or in `bins` bins.
 
     y_true holds 0/1 or booleans, score finite numbers, sensitive whatever `group_counts` takes.
     Bins hold about equally many rows each, rows of equal score always together; every threshold
-    at a bin's edge is exact. Raises DataError as `group_counts` does, and for scores that are
-    NaN or infinite; UsageError for fewer than one bin.
+    at a bin's edge is exact. clusters names whose row each is (a person, a document), (n,); rows
+    without one are a cluster together: they may be one person's. Raises DataError as `group_counts`
+    does, and for scores that are NaN or infinite; UsageError for fewer than one bin.
     """
     if bins is not None and bins < 1:
         raise UsageError(f"bins is {bins}; give at least 1, or None for each score by itself")
@@ -127,7 +144,19 @@ def score_counts(
     shape = (len(index), 2, len(values))
     cell = (codes * 2 + negative) * len(values) + place
     table = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape).astype(np.int64)
-    return ScoreCounts(scores=values, index=index, positives=table[:, 0], negatives=table[:, 1])
+    parts = None
+    if clusters is not None:
+        parts = _parts(clusters, codes, negative * len(values) + place, 2 * len(values))
+    return ScoreCounts(
+        scores=values, index=index, positives=table[:, 0], negatives=table[:, 1], parts=parts
+    )
+
+
+def _parts(clusters: Any, group: Ints, column: Ints, width: int) -> ScoreParts | None:
+    whose = coded(pd.Series(clusters)).codes.astype(np.int64)
+    if len(whose) != len(group):
+        raise DataError(f"clusters has {len(whose)} rows, score {len(group)}; give one a row")
+    return ScoreParts.of(np.where(whose < 0, whose.max() + 1, whose), group, column, width)
 
 
 def finite(score: Any) -> Floats:

@@ -9,12 +9,29 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from auditkit.bias.scores.score_counts import ScoreCounts
+
 Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
 def redrawn(counts: Ints, draws: int, rng: np.random.Generator) -> Ints:
     """Bootstrap samples (draws, S) of as many rows as counts (S,) hold: at least one."""
     return rng.multinomial(counts.sum(), counts / counts.sum(), size=draws)
+
+
+def dealt_sides(counts: ScoreCounts, draws: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Positives and negatives by group, labels dealt out anew: two (G, S, draws).
+
+    Among the positives and among the negatives; where rows belong together among whole parts.
+    """
+    if counts.parts is not None:
+        return counts.parts.dealt(len(counts.index), draws, rng)
+    positives, negatives = (
+        dealt(side.sum(axis=0), side.sum(axis=1).tolist(), draws, rng).astype(float)
+        for side in (counts.positives, counts.negatives)
+    )
+    return positives, negatives
 
 
 def dealt(totals: Ints, sizes: Sequence[int], draws: int, rng: np.random.Generator) -> Ints:
