@@ -16,6 +16,7 @@ _PUBLIC = {
     "Schema": "auditkit.data.schema",
     "Status": "auditkit.results",
     "Subject": "auditkit.subject",
+    "explain": "auditkit.explanation",
     "run_checks": "auditkit.runner",
 }
 

@@ -257,6 +257,50 @@ def _list_presets() -> int:
     return PASSED
 
 
+@app.command()
+def explain(
+    model: Annotated[str, typer.Argument(help="Checkpoint folder, or MODULE:FUNCTION.")],
+    data: Annotated[Text, typer.Option(help="CSV, Parquet or a name from `data list`.")] = None,
+    row: Annotated[int, typer.Option(help="Which of the rows, counted from 0.")] = 0,
+    method: Annotated[str, typer.Option(help="How, such as shapley or saliency.")] = "shapley",
+    baseline: Annotated[Text, typer.Option(help="What the row is compared with.")] = None,
+    target: Annotated[Text, typer.Option(help="Which class is explained.", metavar="CLASS")] = None,
+    out: Annotated[Path | None, typer.Option(help="Draw into this file.", metavar="X.html")] = None,
+    format_: Annotated[str, typer.Option("--format", help="text, json or csv.")] = "text",
+    test: Annotated[
+        bool, typer.Option("--test", help="Put the method to the test on this model first.")
+    ] = False,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+) -> int:
+    """Say what one answer of a model rests on."""
+    from auditkit.explanation import explain as explained
+    from auditkit.explanation_text import as_csv, as_json, as_text, required_format, written
+
+    how = required_format(format_)
+    with _progress():
+        found = explained(
+            model,
+            data,
+            row=row,
+            method=method,
+            target=target,
+            baseline=baseline,
+            device=device or "auto",
+            seed=seed,
+        )
+        if test:
+            _ = found.trust
+    if out is not None:
+        _print(str(written(found, out)))
+        return PASSED
+    can = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    lines = {"json": as_json, "csv": as_csv}
+    for line in as_text(found, colour=can) if how == "text" else [lines[how](found)]:
+        _print(line)
+    return PASSED
+
+
 @data_app.command("list")
 def data_list() -> int:
     """The data sets there are."""
@@ -323,7 +367,9 @@ def run(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, typer.Abort):
         _note("auditkit: interrupted; nothing was written")
         return INTERRUPTED
-    except SystemExit:
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # typer ends on it by itself
+            return PASSED
         _note("auditkit: code that was imported ended the program; nothing was audited")
         return BUG
     except BrokenPipeError:
