@@ -263,3 +263,29 @@ def test_a_tokenizer_that_does_more_than_ours_is_refused(part, value):
     raw["tokenizer"] = {**raw["tokenizer"], part: value}
     with pytest.raises(DataError):
         TextEncoder.from_dict(raw)
+
+
+@pytest.mark.parametrize("units", UNITS)
+@settings(max_examples=40, deadline=None)
+@given(text=ANY_TEXT)
+def test_words_share_all_tokens_of_any_text_out_in_their_order(units, text):
+    found = fitted(units).words([text])[0]
+    places = [i for one in found for i in range(one.start, one.end)]
+    assert places == list(range(len(fitted(units).tokens([text])[0])))
+    assert all(one.text for one in found)
+
+
+@pytest.mark.parametrize(
+    ("units", "text", "said"),
+    [
+        ("pieces", "A Shoehorn, unlike", ["A", "Shoehorn", ",", "unlike"]),
+        ("pieces", "caf\N{SNOWMAN} x", ["caf\N{SNOWMAN}", "x"]),
+        ("bytes", "A hat, a coat", ["A", "hat", ",", "a", "coat"]),
+        ("bytes", "a\n\nb", ["a", "\\n", "\\n", "b"]),
+        ("characters", "a hat, a coat", ["a", "hat", ",", "a", "coat"]),
+        ("characters", "hat", ["h", "a", "t"]),
+        ("symbols", "a hat, coat", ["a", "hat,", "coat"]),
+    ],
+)
+def test_words_are_said_as_they_stand_in_the_text(units, text, said):
+    assert [one.text for one in fitted(units).words([text])[0]] == said

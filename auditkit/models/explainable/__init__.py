@@ -180,9 +180,13 @@ def _players_of(card: Any, inputs: tuple[Tensor, ...], given: _Given) -> Cut:
 
 def _cut_images(encoder: ImageEncoder, pixels: Tensor, given: _Given) -> Cut:
     cuts = given.cuts
-    players = images.patches(encoder.channels, encoder.height, encoder.width, cuts.cells)
+    if cuts.superpixels:
+        players, unit = images.pieces(pixels, cuts.cells), "piece"
+    else:
+        players = images.patches(encoder.channels, encoder.height, encoder.width, cuts.cells)
+        unit = "patch"
     found = images.image_baselines(encoder, pixels, given.reference, cuts.samples, given.runtime)
-    return players, found, images.brightness(pixels, players), "patch"
+    return players, found, images.brightness(pixels, players), unit
 
 
 def _of_writer(model: nn.Module, card: Any, given: _Given, device: str) -> Explainable:

@@ -1,6 +1,5 @@
 """Images: patches of a regular grid are players, or superpixels."""
 
-import math
 from collections.abc import Mapping
 
 import pandas as pd
@@ -10,6 +9,7 @@ from torch.nn.functional import conv2d, pad
 
 from auditkit.attribution.baselines import Baseline
 from auditkit.attribution.players import Players
+from auditkit.attribution.superpixels import grid, superpixels
 from auditkit.data.images import ImageEncoder
 from auditkit.models.base import fed
 from auditkit.models.explainable.tables import drawn_rows
@@ -19,13 +19,9 @@ BLUR = 1 / 6  # the Gaussian's deviation, as a share of the shorter side
 
 
 def patches(channels: int, height: int, width: int, cells: int) -> Players:
-    """A regular grid of at most `cells` patches, as near to squares as it goes."""
-    side = 1
-    while math.ceil(height / side) * math.ceil(width / side) > cells:
-        side += 1
-    down, across = math.ceil(height / side), math.ceil(width / side)
-    row = torch.arange(height) * down // height
-    column = torch.arange(width) * across // width
+    """A regular grid of at most `cells` patches, all channels of a place together."""
+    row, column = grid(height, width, cells)
+    down, across = int(row.max()) + 1, int(column.max()) + 1
     mask = (row[:, None] * across + column).expand(1, channels, height, width)
     tops, lefts = _edges(row, down), _edges(column, across)
     names = tuple(
@@ -34,6 +30,13 @@ def patches(channels: int, height: int, width: int, cells: int) -> Players:
         for left in lefts
     )
     return Players(masks=(mask.contiguous(),), names=(names,))
+
+
+def pieces(pixels: Tensor, cells: int) -> Players:
+    """At most `cells` superpixels of each image (B, C, H, W), which follow its own edges."""
+    masks = torch.stack([superpixels(one, cells) for one in pixels])[:, None]
+    names = tuple(tuple(f"piece {i + 1}" for i in range(int(one.max()) + 1)) for one in masks)
+    return Players(masks=(masks.expand(pixels.shape).contiguous(),), names=names)
 
 
 def image_baselines(
@@ -75,7 +78,11 @@ def brightness(pixels: Tensor, players: Players) -> tuple[tuple[str, ...], ...]:
     """The mean of each player's pixels, as it is said: "41 %" of white."""
     total = players.gathered((pixels.cpu(),))
     counts = players.gathered((torch.ones_like(pixels.cpu()),)).clamp(min=1)
-    return tuple(tuple(f"{100 * one:.0f} %" for one in row) for row in (total / counts).tolist())
+    share = (total / counts).tolist()
+    return tuple(
+        tuple(f"{100 * one:.0f} %" for one in row[: len(players.of(i))])
+        for i, row in enumerate(share)
+    )
 
 
 def _edges(places: Tensor, many: int) -> list[tuple[int, int]]:

@@ -15,6 +15,8 @@ from auditkit.models.explainable.tables import drawn_rows
 from auditkit.models.foreign import ForeignModel
 from auditkit.runtime import Runtime
 
+ENOUGH = 4_096  # training rows for a median
+
 
 class Odds(nn.Module):
     """The log-odds of the second of two logits."""
@@ -78,7 +80,11 @@ def stranger_baselines(
     samples: int,
     runtime: Runtime,
 ) -> Mapping[str, Baseline]:
-    """typical: the mean of the training rows, or their commonest whole number; sample; zero."""
+    """typical, sample and zero; the first two need the training rows.
+
+    Each number of typical is the median of at most 4,096 of them, the commonest whole number or,
+    of images and sequences, the mean.
+    """
     zero = zeros(inputs)
     if reference is None or not len(reference):
         return {"zero": zero}
@@ -86,7 +92,7 @@ def stranger_baselines(
     drawn = tuple(one.to(device) for one in model.inputs(drawn_rows(reference, samples, runtime)))
     if [one.shape[1:] for one in drawn] != [one.shape[1:] for one in inputs]:
         return {"zero": zero}  # padded to another length: not to be compared
-    some = drawn_rows(reference, 4096, runtime)
+    some = drawn_rows(reference, ENOUGH, runtime)
     usual = tuple(_usual(one).to(device) for one in model.inputs(some))
     return {
         "typical": Baseline(name="typical", rows=usual),
@@ -96,6 +102,8 @@ def stranger_baselines(
 
 
 def _usual(column: Tensor) -> Tensor:
+    if column.is_floating_point() and column.ndim == 2:
+        return column.double().median(dim=0, keepdim=True).values.to(column.dtype)
     if column.is_floating_point():
         return column.double().mean(dim=0, keepdim=True).to(column.dtype)
     return column.to(torch.int64).mode(dim=0).values[None].to(column.dtype)
