@@ -17,6 +17,17 @@ from auditkit.errors import UsageError
 Sides = int | Sequence[int] | None
 
 
+def slides(question: Question) -> str:
+    """Why a window has nothing to slide over, "" where it has: one input of several steps."""
+    moved = [i for i, one in enumerate(question.players.masks) if bool((one != HELD).any())]
+    if moved != [0] or question.inputs[0].ndim < 2:
+        return (
+            "a window slides over the one input that is taken out, and here that is not the first "
+            "alone"
+        )
+    return ""
+
+
 def feature_ablation(question: Question) -> Found:
     """The answer minus that with one player out, for each."""
     game = game_of(question)
@@ -117,8 +128,6 @@ def _slopes(sets: Tensor, values: Tensor, width: float, ridge: float) -> tuple[T
 
 def _sides(first: Tensor) -> list[int]:
     """The axes that a window moves along: an image's last two, else the one after the rows."""
-    if first.ndim < 2:
-        raise UsageError("the first input is one number a row: a window has nothing to move over")
     return list(first.shape[2:] if first.ndim >= 4 else first.shape[1:2])
 
 
@@ -189,7 +198,7 @@ for _method in (
         name="occlusion",
         family=Family.PERTURBATION,
         run=occlusion,
-        can=anything,
+        can=slides,
         baseline=True,
         summary="what the answer loses where a window is covered, averaged over its places",
         paper="Zeiler & Fergus 2014",

@@ -31,6 +31,7 @@ def permuted(game: Game, budgets: Sequence[int], rng: np.random.Generator) -> It
     out, whole = game.ends
     total = torch.zeros(game.size, k, dtype=torch.float64, device=game.question.device)
     squares = torch.zeros_like(total)
+    pivot: Tensor | None = None  # near the mean, so that squares do not cancel
     walked = 0
     for budget in budgets:
         wanted = max(budget // evaluations(k, 1), FEWEST)
@@ -38,14 +39,16 @@ def permuted(game: Game, budgets: Sequence[int], rng: np.random.Generator) -> It
             step = min(wanted - walked, max(AT_ONCE // (game.size * k), 1))
             orders = torch.from_numpy(rng.random((step, k)).argsort(axis=1))
             added = _added(game, orders, whole - out)
+            pivot = added.mean(dim=1) if pivot is None else pivot
+            added -= pivot[:, None]
             total += added.sum(dim=1)
             squares += (added**2).sum(dim=1)
             walked += step
         mean = total / walked
         variance = (squares / walked - mean**2).clamp(min=0) / (walked - 1)
-        exact = variance <= 1e-26 * (mean**2)  # nothing but rounding
-        errors = variance.sqrt().masked_fill(exact, 0.0) * widened(walked)
-        yield Shares(values=mean, errors=errors, asked=evaluations(k, walked) + 2)
+        errors = variance.sqrt() * widened(walked)
+        values = mean if pivot is None else mean + pivot
+        yield Shares(values=values, errors=errors, asked=evaluations(k, walked) + 2)
 
 
 def _added(game: Game, orders: Tensor, total: Tensor) -> Tensor:

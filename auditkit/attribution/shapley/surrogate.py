@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 FIRM = 1e-6  # the noise of the whole coalition's answer, which is known
+RIDGE = 1e-5
 
 
 def fitted(
@@ -33,8 +34,10 @@ def fitted(
     noise[-1] = FIRM
     spread = triples * _third(signs @ signs.T, k) if triples else torch.zeros_like(noise).diag()
     factor = torch.linalg.cholesky(spread + noise.diag()) if triples else noise.sqrt()
-    q, r = torch.linalg.qr(_solved(factor, signs))
-    whitened = _solved(factor, seen)
+    # k more rows that ask for slopes near 0 settle what too few coalitions leave open.
+    ridge = RIDGE * torch.eye(k, dtype=torch.float64, device=signs.device)
+    q, r = torch.linalg.qr(torch.cat([_solved(factor, signs), ridge]))
+    whitened = torch.nn.functional.pad(_solved(factor, seen), (0, 0, 0, k))
     slopes = torch.linalg.solve_triangular(r, q.T @ whitened, upper=True)  # the a_i, (k, B)
     asked = _signs(ask)
     if not triples:
