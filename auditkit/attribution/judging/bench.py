@@ -14,6 +14,7 @@ from auditkit.attribution.baselines import Baseline
 from auditkit.attribution.judging.deletion import Chance, Curves, chance_of, curves_of
 from auditkit.attribution.judging.randomisation import NETWORKS, redrawn
 from auditkit.attribution.judging.removal import Removal, removal_of
+from auditkit.attribution.methods.controls import distances
 from auditkit.attribution.players import HELD
 from auditkit.attribution.question import Cost, Question, at_rest
 
@@ -78,13 +79,19 @@ class Bench:
 
     @cached_property
     def sizes(self) -> tuple[Tensor, ...]:
-        """The size of each number of the few rows and of its player, (b, N); () where none."""
+        """How far numbers of the few rows and their players are from the baseline and from 0.
+
+        (b, N) each; () where the inputs have no size.
+        """
         if METHODS[SIZE].can(self.again):
             return ()
-        found = asked(SIZE, self.again)
-        whole = self.again.players.spread(found.of(self.again.players))
-        spread = [one.reshape(len(one), -1) for one in whole]
-        return self.map(found), torch.cat(spread, dim=1) * self.places
+        found: list[Tensor] = []
+        for from_zero in (False, True):
+            values = distances(self.again, from_zero=from_zero)
+            players = self.again.players
+            for one in (values, players.spread(players.gathered(values))):
+                found.append(self._flat(one))
+        return tuple(found)
 
     @cached_property
     def networks(self) -> tuple[nn.Module, ...]:
@@ -99,19 +106,21 @@ class Bench:
 
     def map(self, found: Attributions) -> Tensor:
         """All numbers of an explanation of the few rows, (b, N); 0 where no player moves them."""
-        values = [one.reshape(len(one), -1) for one in found.values]
-        return torch.cat(values, dim=1) * self.places
+        return self._flat(found.values)
 
     def kept(self, found: Attributions) -> Tensor:
         """The same of an explanation of all rows: its few."""
-        values = [one[self.few].reshape(len(self.few), -1) for one in found.values]
-        return torch.cat(values, dim=1) * self.places
+        return self._flat(tuple(one[self.few] for one in found.values))
 
     def others(self, models: tuple[nn.Module, ...]) -> Iterator[Question]:
         """The few rows put to other networks, each at rest meanwhile."""
         for model in models:
             with at_rest(model):
                 yield self._free(replace(self.again, model=model))
+
+    def _flat(self, values: tuple[Tensor, ...]) -> Tensor:
+        flat = [one.cpu().double().reshape(len(one), -1) for one in values]
+        return torch.cat(flat, dim=1) * self.places
 
     def _free(self, question: Question) -> Question:
         return replace(question, cost=Cost())

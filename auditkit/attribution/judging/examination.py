@@ -60,24 +60,24 @@ class Examination:
         return self.verdicts(Verdict.TRUSTED)
 
     def verdicts(self, verdict: Verdict) -> tuple[str, ...]:
-        """The methods of one verdict, the one that follows the answer best first."""
-        names = [one for one in self.attributions if self.verdict(one) is verdict]
+        """The methods of one verdict, the one that follows the answer best first; no controls."""
+        names = [
+            one
+            for one in self.attributions
+            if self.verdict(one) is verdict and METHODS[one].family is not Family.CONTROL
+        ]
         return tuple(sorted(names, key=self._order))
 
     @property
     def best(self) -> str:
         """The method to lead with: the best trusted one, else the best weak one; "" for none."""
-        for wanted in (Verdict.TRUSTED, Verdict.WEAK):
-            names = [one for one in self.attributions if self.verdict(one) is wanted]
-            if names:
-                return min(names, key=self._order)
-        return ""
+        names = (*self.verdicts(Verdict.TRUSTED), *self.verdicts(Verdict.WEAK))
+        return names[0] if names else ""
 
     def table(self) -> pd.DataFrame:
         """A line for each method, the best first: family, verdict, each test's number, why.
 
-        A test that no method could be put to has no column;
-        passes are rows sent forward and back for each explained row.
+        A test that no method could be put to has no column. passes are rows sent forward and back for each explained row.
         """
         lines = []
         for name in sorted(self.attributions, key=lambda one: (self._grade(one), self._order(one))):

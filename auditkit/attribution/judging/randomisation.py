@@ -18,6 +18,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from auditkit.attribution.judging.ranking import partial_rank_correlation
 
 NETWORKS = 2
+LARGE = 120  # numbers in a map: ten for each of what is taken out of their ranks
 
 
 def redrawn(model: nn.Module, inputs: tuple[Tensor, ...], *, all_of_it: bool = False) -> nn.Module:
@@ -38,8 +39,8 @@ def redrawn(model: nn.Module, inputs: tuple[Tensor, ...], *, all_of_it: bool = F
 def similarity(first: Tensor, second: Tensor, sizes: Sequence[Tensor], exists: Tensor) -> Tensor:
     """Rank correlation of the strength of two maps (B, N) beyond the size of the input, (B,).
 
-    sizes (B, N) each are what is taken out: their ranks, whether they are above 0 and how far
-    from their middle. 1 where a map is nothing but the input's size.
+    sizes (B, N) each are what is taken out: whether they are above 0, their ranks and, of maps
+    large enough to tell, how far they are from their middle. 1 where a map is nothing else.
     """
     return _beyond(first, second, sizes, exists, nothing=1.0)
 
@@ -58,8 +59,9 @@ def _beyond(
 ) -> Tensor:
     given = []
     for one in sizes:
-        middle = one.median(dim=1, keepdim=True).values
-        given += [(one > 0).double(), one, (one - middle).abs()]
+        given += [(one > 0).double(), one]
+        if exists.shape[1] >= LARGE:
+            given.append((one - one.median(dim=1, keepdim=True).values).abs())
     return partial_rank_correlation(first.abs(), second.abs(), given, exists, nothing=nothing)
 
 

@@ -19,21 +19,28 @@ def random(question: Question) -> Found:
 
 
 def input_size(question: Question) -> Found:
-    """How large each number is; of a token or a level the length of its vector."""
-    if not any(_whole(one) for one in question.inputs):
-        return Found(values=tuple(_size(one) for one in question.inputs))
-    surface = surface_of(question)
-    with surface.open() as running:
+    """How far each number is from the baseline's; a token or a level by the way of its vector.
+
+    Of several baselines the mean distance counts.
+    """
+    return Found(values=distances(question, from_zero=False))
+
+
+def distances(question: Question, *, from_zero: bool) -> tuple[Tensor, ...]:
+    """That distance, or that from 0, in the inputs' shapes, float64."""
+    several = question.baseline.several and not from_zero
+    many = len(question.baseline.rows[0]) if several else 1
+    found: list[tuple[Tensor, ...]] = []
+    every = torch.arange(question.rows, device=question.device)
+    named = any(_whole(one) for one in question.inputs)
+    for which in range(many):
         parts = []
-        for part in torch.split(torch.arange(question.rows), question.at_once):
-            here = tuple(one[part.to(one.device)] for one in question.inputs)
-            parts.append(running.point(here))
-    point = [torch.cat(one) for one in zip(*parts, strict=True)]
-    lengths = [
-        one.abs() if place.layer is None else _length(one)
-        for one, place in zip(point, surface.places, strict=True)
-    ]
-    return Found(values=surface.folded(lengths))
+        for part in torch.split(every, question.at_once):
+            own = tuple(one[part] for one in question.inputs)
+            start = None if from_zero else question.start(part, torch.full_like(part, which))
+            parts.append(_on_surface(question, own, start) if named else _plain(own, start))
+        found.append(tuple(torch.cat(one) for one in zip(*parts, strict=True)))
+    return tuple(torch.stack(one).mean(dim=0) for one in zip(*found, strict=True))
 
 
 def edges(question: Question) -> Found:
@@ -60,14 +67,34 @@ def _whole(one: Tensor) -> bool:
     return one.ndim > 1 and not one.is_floating_point() and one.dtype != torch.bool
 
 
-def _size(one: Tensor) -> Tensor:
-    held = one.ndim == 1 and not one.is_floating_point()  # a length
-    return torch.zeros(one.shape, dtype=torch.float64) if held else one.double().abs()
+def _plain(own: tuple[Tensor, ...], start: tuple[Tensor, ...] | None) -> tuple[Tensor, ...]:
+    found = []
+    for i, one in enumerate(own):
+        held = one.ndim == 1 and not one.is_floating_point()  # a length
+        way = one.double() if start is None else one.double() - start[i].double()
+        found.append(torch.zeros_like(way) if held else way.abs())
+    return tuple(found)
+
+
+def _on_surface(
+    question: Question, own: tuple[Tensor, ...], start: tuple[Tensor, ...] | None
+) -> tuple[Tensor, ...]:
+    surface = surface_of(question)
+    with surface.open() as running:
+        point = running.point(own)
+        begun = [torch.zeros_like(one) for one in point] if start is None else running.point(start)
+    lengths = [
+        (one.double() - base.double()).abs()
+        if place.layer is None
+        else _length(one.double() - base.double())
+        for one, base, place in zip(point, begun, surface.places, strict=True)
+    ]
+    return surface.folded(lengths)
 
 
 def _length(vectors: Tensor) -> Tensor:
     """A vector whose parts add up to its length, for what is folded by adding up."""
-    squares = vectors.double() ** 2
+    squares = vectors**2
     length = squares.sum(dim=-1, keepdim=True).sqrt()
     return squares / length.clamp(min=torch.finfo(torch.float64).tiny)
 
@@ -97,8 +124,9 @@ for _method in (
         family=Family.CONTROL,
         run=input_size,
         can=sized,
+        baseline=True,
         signed=False,
-        summary="how large each input is, whatever the model makes of it",
+        summary="how far each input is from the baseline, whatever the model makes of it",
         paper="",
     ),
     Method(
