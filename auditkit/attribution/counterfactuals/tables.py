@@ -137,9 +137,7 @@ def counterfactuals(
     predict gives no finite score for a row as it is.
     """
     effort, fit = effort or Effort(), fit or Fit.of(seen)
-    start = _scores(predict, len(frame), lambda part: frame.iloc[part])
-    if not np.isfinite(start).all():
-        raise DataError("the model gives a row no finite score: leave such rows out")
+    start = finite_scores(predict, frame)
     odds = bool(((start >= 0) & (start <= 1)).all()) and 0 < threshold < 1
     own = seen.rows(frame)
     prices = seen.prices(own)
@@ -147,7 +145,7 @@ def counterfactuals(
     def ask(questions: Sequence[tuple[int, Ints]]) -> list[Floats]:
         rows = np.repeat([row for row, _ in questions], [len(one) for _, one in questions])
         target = np.concatenate([one for _, one in questions])
-        scores = _scores(
+        scores = scores_of(
             predict, len(rows), lambda part: put(frame, seen, rows[part], target[part])
         )
         return np.split(scores, np.cumsum([len(one) for _, one in questions])[:-1])
@@ -313,7 +311,7 @@ def _verified(
     rows = np.array([row for row, _ in every], np.int64)
     target = np.array([one.target for _, one in every], np.int64).reshape(len(every), -1)
     made = put(frame, seen, rows, target) if every else frame.iloc[:0]
-    scores = _scores(predict, len(made), lambda part: made.iloc[part])
+    scores = scores_of(predict, len(made), lambda part: made.iloc[part])
     holds = (scores >= threshold) != (start[rows] >= threshold)
     names = list(seen.names)
     codes = [one.name for one in seen.columns if not one.numeric]
@@ -377,8 +375,16 @@ def _reason(found: _Found, answered: bool) -> str:
     return NONE_SMALL if found.complete else NONE_CHEAP
 
 
-def _scores(predict: Predict, n: int, rows_of: Callable[[slice], pd.DataFrame]) -> Floats:
+def scores_of(predict: Predict, n: int, rows_of: Callable[[slice], pd.DataFrame]) -> Floats:
     """The scores of n rows, AT_ONCE a call, each part made when it is asked about."""
     parts = [slice(start, min(start + AT_ONCE, n)) for start in range(0, n, AT_ONCE)]
     scores = [np.asarray(predict(rows_of(part)), np.float64) for part in parts]
     return np.concatenate([np.empty(0), *scores])
+
+
+def finite_scores(predict: Predict, frame: pd.DataFrame) -> Floats:
+    """The scores of rows as they are. Raises DataError where one is not finite."""
+    scores = scores_of(predict, len(frame), lambda part: frame.iloc[part])
+    if not np.isfinite(scores).all():
+        raise DataError("the model gives a row no finite score: leave such rows out")
+    return scores
