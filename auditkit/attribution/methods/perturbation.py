@@ -71,10 +71,10 @@ def lime(
 ) -> Found:
     """The slopes of a linear fit to the answers near the row, by which players are in.
 
-    A coalition counts exp(-(1 - sqrt(share of players in))^2 / width^2): that is its cosine
-    distance from the row. Half of the players that could be out are, on average, in each of
-    `evaluations` coalitions, which all rows share; where there are no more than that, all are
-    asked. ridge is a part of the total weight, drawn towards 0.
+    A coalition counts exp(-d^2 / (2 width^2)) at the cosine distance d = 1 - sqrt(share of players
+    in). All numbers of players that are out are equally likely in the `evaluations` coalitions,
+    which all rows share; where there are no more than that, all are asked. ridge is the part by
+    which a slope is drawn towards 0.
 
     Ribeiro, Singh & Guestrin 2016; standard errors as of a weighted regression whose spread may
     differ from coalition to coalition (White 1980, HC3).
@@ -111,13 +111,11 @@ def _neighbours(players: int, evaluations: int, rng: np.random.Generator) -> tup
 def _slopes(sets: Tensor, values: Tensor, width: float, ridge: float) -> tuple[Tensor, Tensor]:
     """Slopes and their standard errors, (B, k) each, for values (B, S) of sets (S, k)."""
     near = sets.double().mean(dim=1).sqrt()
-    weights = torch.exp(-((1 - near) ** 2) / width**2).to(values.device)
+    weights = torch.exp(-((1 - near) ** 2) / (2 * width**2)).to(values.device)
     columns = torch.cat([torch.ones(len(sets), 1), sets], dim=1).double().to(values.device)
-    penalty = torch.full((columns.shape[1],), ridge, dtype=torch.float64, device=values.device)
-    penalty[0] = 0.0  # the intercept is free
-    inverse = torch.linalg.inv(
-        columns.T @ (weights[:, None] * columns) + penalty.diag() * weights.sum()
-    )
+    centre = weights @ columns / weights.sum()
+    penalty = ridge * (weights @ (columns - centre) ** 2)  # 0 for the intercept
+    inverse = torch.linalg.inv(columns.T @ (weights[:, None] * columns) + penalty.diag())
     hat = inverse @ (weights[:, None] * columns).T  # (k + 1, S)
     fit = hat @ values.T
     leverage = (columns * hat.T).sum(dim=1).clamp(max=0.99)
