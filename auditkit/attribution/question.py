@@ -184,13 +184,17 @@ def at_rest(model: Model) -> Iterator[None]:
     modes = [(one, one.training) for one in model.modules()]
     wanted = [(one, one.requires_grad) for one in model.parameters()]
     recurrent = any(isinstance(one, nn.RNNBase) for one, _ in modes)
+    fused = torch.backends.mha.get_fastpath_enabled()
     try:
+        # In one piece, a transformer of torch's own hands its layers' hooks nested tensors.
+        torch.backends.mha.set_fastpath_enabled(False)
         model.eval()
         for weight, _ in wanted:
             weight.requires_grad_(False)
         with torch.backends.cudnn.flags(enabled=torch.backends.cudnn.enabled and not recurrent):
             yield
     finally:
+        torch.backends.mha.set_fastpath_enabled(fused)
         for one, training in modes:
             one.training = training
         for weight, wants in wanted:
