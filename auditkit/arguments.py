@@ -7,7 +7,7 @@ from typing import Any
 from auditkit.errors import UsageError
 
 # Options that may take several values at once.
-SEVERAL = ("--sensitive", "--control", "--bands", "--features", "--set")
+SEVERAL = ("--sensitive", "--control", "--immutable", "--bands", "--features", "--set")
 INSTEAD = ("--model", "--predictions", "--config")  # options that stand for a command's argument
 
 

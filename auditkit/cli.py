@@ -93,6 +93,10 @@ def report(
         list[str] | None,
         typer.Option(help="Compare groups within strata of these columns.", metavar="COL ..."),
     ] = None,
+    immutable: Annotated[
+        list[str] | None,
+        typer.Option(help="Columns nobody can change about themselves.", metavar="COL ..."),
+    ] = None,
     bands: Annotated[
         list[str] | None,
         typer.Option(help="Edges that cut a numeric column into groups.", metavar="COL=N,N ..."),
@@ -127,6 +131,7 @@ def report(
         score=score,
         sensitive=tuple(sensitive or ()),
         controls=tuple(control or ()),
+        immutable=tuple(immutable or ()),
         bands=bands_of(bands or ()),
         cluster=cluster,
         features=tuple(features or ()),
@@ -265,7 +270,10 @@ def explain(
     method: Annotated[str, typer.Option(help="How, such as shapley or saliency.")] = "shapley",
     baseline: Annotated[Text, typer.Option(help="What the row is compared with.")] = None,
     target: Annotated[Text, typer.Option(help="Which class is explained.", metavar="CLASS")] = None,
-    out: Annotated[Path | None, typer.Option(help="Draw into this file.", metavar="X.html")] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Draw into this file, or write JSON or CSV.", metavar="X.html"),
+    ] = None,
     format_: Annotated[str, typer.Option("--format", help="text, json or csv.")] = "text",
     test: Annotated[
         bool, typer.Option("--test", help="Put the method to the test on this model first.")
@@ -275,9 +283,18 @@ def explain(
 ) -> int:
     """Say what one answer of a model rests on."""
     from auditkit.explanation import explain as explained
-    from auditkit.explanation_text import as_csv, as_json, as_text, required_format, written
+    from auditkit.explanation_text import (
+        as_csv,
+        as_json,
+        as_text,
+        ensure_place,
+        required_format,
+        written,
+    )
 
     how = required_format(format_)
+    if out is not None:
+        ensure_place(out)
     with _progress():
         found = explained(
             model,
@@ -292,7 +309,7 @@ def explain(
         if test:
             _ = found.trust
     if out is not None:
-        _print(str(written(found, out)))
+        _print(str(written(found, out, how)))
         return PASSED
     can = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     lines = {"json": as_json, "csv": as_csv}

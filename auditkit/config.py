@@ -23,7 +23,8 @@ class AuditConfig:
     model is a checkpoint folder or `package.module:factory`; data a file or a catalogue name.
     bands gives the inner edges that cut a numeric sensitive column or control into groups;
     groups are also compared within the strata of controls; rows of one cluster (a person, a
-    document) belong together.
+    document) belong together. immutable columns, beside the sensitive ones, are what nobody can
+    change about themselves.
     checks maps a check's name to its limits; a check with `skip = "reason"` is not run.
     threshold turns scores into decisions; judge is the
     checkpoint of a classifier that looks at a generator's images.
@@ -41,6 +42,7 @@ class AuditConfig:
     score: str | None = None
     sensitive: tuple[str, ...] = ()
     controls: tuple[str, ...] = ()
+    immutable: tuple[str, ...] = ()
     bands: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
     cluster: str | None = None
     features: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ def load_subject(config: AuditConfig) -> Subject:
     Raises UsageError where it names too little or too much, DataError or ModelError where what
     it names cannot be read.
     """
-    return _banded(_beside(_named(config), config), config)
+    return _held(_banded(_beside(_named(config), config), config), config)
 
 
 def _named(config: AuditConfig) -> Subject:
@@ -304,6 +304,15 @@ def _beside(subject: Subject, config: AuditConfig) -> Subject:
         table = replace(table, apart=config.cluster)
     controls = _resensitised(table, names).sensitive if names else ()
     return replace(subject, table=table, controls=controls)
+
+
+def _held(subject: Subject, config: AuditConfig) -> Subject:
+    """The subject with the columns that the user says nobody can change."""
+    known = (*subject.table.schema.feature_names, *subject.table.schema.sensitive_names)
+    for name in config.immutable:
+        if name not in known:
+            raise UsageError(f"--immutable {name!r} is no feature; {suggestion(name, known)}")
+    return replace(subject, immutable=config.immutable) if config.immutable else subject
 
 
 def _banded(subject: Subject, config: AuditConfig) -> Subject:

@@ -46,8 +46,8 @@ class Subject:
     """A model, the rows it is judged on, and the rows it learned from where they are known.
 
     threshold turns scores into decisions; controls are the columns in whose strata groups are
-    compared as well. Everything the checks share is computed once, when it
-    is first asked for.
+    compared as well; immutable names features that nobody can change. Everything the checks
+    share is computed once, when it is first asked for.
     """
 
     predictor: Predictor
@@ -58,6 +58,7 @@ class Subject:
     threshold: float = 0.5
     judge: Judge | None = None
     controls: tuple[Column, ...] = ()
+    immutable: tuple[str, ...] = ()
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -282,6 +283,10 @@ class Subject:
         right = self.right.astype(np.int8)
         ones = np.ones_like(right)
         return {name: self._clusters(ones, right, [name]) for name in self.sensitive}
+
+    def marked_clusters(self, marked: np.ndarray, column: str) -> Clusters | None:
+        """The clusters behind `group_counts` of rows that are marked or not."""
+        return self._clusters(marked, marked, [column])
 
     def _clusters(
         self, truth: np.ndarray, decided: np.ndarray, columns: Sequence[str]
