@@ -8,9 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from auditkit.attribution.training_rows.gradients import Rows
+from auditkit.attribution.training_rows.last_layer import LastLayer, features_of
 from auditkit.attribution.training_rows.losses import Logistic, RowLoss, Softmax, Squared
 from auditkit.attribution.training_rows.tracin import Snapshot
-from auditkit.data.schema import Task
+from auditkit.data.schema import Medium, Task
 from auditkit.data.tables import Table, classes, labels, targets
 from auditkit.errors import NotApplicable
 from auditkit.models.base import fed
@@ -22,11 +23,12 @@ from auditkit.models.preparation import validation_split
 from auditkit.models.recipe import Recipe
 from auditkit.runtime import Runtime
 
+AT_ONCE = 256  # rows a forward pass
 ASKED = (Task.DECISION, Task.CLASSES, Task.NUMBER)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Taught:
+class Pupil:
     """A network, and the loss that it was trained by.
 
     snapshots are kept weights of its training with their learning rates, oldest first; none where
@@ -41,16 +43,11 @@ class Taught:
     def rows(self, table: Table, places: np.ndarray) -> Rows:
         """Rows of a table as the network takes them, with what they should be answered."""
         frame = table.frame.iloc[places]
-        return Rows(inputs=self._inputs(frame), targets=self._targets(frame, table))
+        return Rows(inputs=self._inputs(frame), targets=self.targets(table, places))
 
-    def _inputs(self, frame: pd.DataFrame) -> tuple[Tensor, ...]:
-        device = self.predictor.runtime.resolved_device()
-        if isinstance(self.predictor, ForeignModel):
-            return tuple(one.to(device) for one in self.predictor.inputs(frame))
-        encoder = self.predictor.checkpoint.card.encoder
-        return fed(tuple(map(torch.from_numpy, encoder.arrays(frame))), device)
-
-    def _targets(self, frame: pd.DataFrame, table: Table) -> Tensor:
+    def targets(self, table: Table, places: np.ndarray) -> Tensor:
+        """What these rows should be answered with: 0 or 1, a class, or a number."""
+        frame = table.frame.iloc[places]
         match self.predictor.task:
             case Task.DECISION:
                 found = labels(frame, table.schema, table.name).astype(np.int64)
@@ -60,14 +57,39 @@ class Taught:
                 found = targets(frame, table.schema, table.name)
         return torch.from_numpy(found)
 
+    def features(self, layer: LastLayer, table: Table, places: np.ndarray) -> Tensor:
+        """What the last layer reads of these rows, (n, D), a batch of like length at a time."""
+        found = torch.empty(len(places), layer.weights.shape[1], dtype=torch.float64)
+        order = self._by_length(table, places)
+        for start in range(0, len(places), AT_ONCE):
+            part = order[start : start + AT_ONCE]
+            inputs = self._inputs(table.frame.iloc[places[part]])
+            found[torch.from_numpy(part)] = features_of(self.module, layer, inputs)
+        return found
 
-def taught(predictor: Predictor) -> Taught:
+    def _by_length(self, table: Table, places: np.ndarray) -> np.ndarray:
+        """Positions of the rows, short texts first: padding is read like a word."""
+        schema = table.schema
+        if schema.medium is not Medium.TEXT:
+            return np.arange(len(places))
+        lengths = table.frame[schema.feature_names[0]].iloc[places].str.len().to_numpy()
+        return np.argsort(lengths, kind="stable")
+
+    def _inputs(self, frame: pd.DataFrame) -> tuple[Tensor, ...]:
+        device = self.predictor.runtime.resolved_device()
+        if isinstance(self.predictor, ForeignModel):
+            return tuple(one.to(device) for one in self.predictor.inputs(frame))
+        encoder = self.predictor.checkpoint.card.encoder
+        return fed(tuple(map(torch.from_numpy, encoder.arrays(frame))), device)
+
+
+def pupil(predictor: Predictor) -> Pupil:
     """The network behind a predictor. Raises NotApplicable without one, or without one answer."""
     if predictor.task not in ASKED:
         raise NotApplicable("what a training row taught is asked of models with one answer a row")
     if isinstance(predictor, ForeignModel):
         device = predictor.runtime.resolved_device()
-        return Taught(
+        return Pupil(
             module=predictor.module.to(device), loss=Logistic(), snapshots=(), predictor=predictor
         )
     if not isinstance(predictor, CheckpointModel):
@@ -76,7 +98,7 @@ def taught(predictor: Predictor) -> Taught:
             "cannot be told"
         )
     card = predictor.checkpoint.card
-    return Taught(
+    return Pupil(
         module=predictor.checkpoint.model.to(predictor.runtime.resolved_device()),
         loss=_loss_of(card),
         snapshots=_snapshots_of(card),

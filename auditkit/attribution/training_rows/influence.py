@@ -18,7 +18,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from auditkit.attribution.training_rows.curvature import EXACT, Curvature
+from auditkit.attribution.training_rows.curvature import DAMPING, EXACT, Curvature
 from auditkit.attribution.training_rows.last_layer import LastLayer
 from auditkit.attribution.training_rows.losses import RowLoss
 from auditkit.errors import DataError, NotApplicable, UsageError
@@ -28,8 +28,9 @@ from auditkit.errors import DataError, NotApplicable, UsageError
 class Influence:
     """The influence of n training rows through a last layer; make it with `of`.
 
-    features are (n, D) as `features_of` gives them, targets (n,). Scores are in the loss's unit:
-    what leaving the row out would add to a loss. curvature carries the damping.
+    features are (n, D) as `features_of` gives them, targets (n,). loss is that of the training;
+    other rows are asked about without its smoothing, and scores are what leaving a training row
+    out would add to their loss. curvature carries the damping.
     """
 
     layer: LastLayer
@@ -46,7 +47,7 @@ class Influence:
         targets: Tensor,
         loss: RowLoss,
         *,
-        damping: float = 0.01,
+        damping: float = DAMPING,
         exact: int = EXACT,
     ) -> Self:
         """The influence of rows with these features and targets. Raises DataError for bad rows."""
@@ -65,10 +66,14 @@ class Influence:
     @cached_property
     def slopes(self) -> Tensor:
         """Derivatives (n, K) of each training row's loss by what the layer gives."""
-        return self._slopes(self.features, self.targets)
+        return self.loss.slope(self.curvature.outputs, self.targets) * self.layer.scale
+
+    def losses_of(self, features: Tensor, targets: Tensor) -> Tensor:
+        """The loss on m rows, (m,), without smoothing."""
+        return self.loss.plain(self.layer.outputs(features), targets)
 
     def gradients(self, features: Tensor, targets: Tensor) -> Tensor:
-        """Gradients (m, K, D) of rows' losses by the layer's weights: slope times features."""
+        """Gradients (m, K, D) of these losses by the layer's weights: slope times features."""
         slopes = self._slopes(features, targets)
         return slopes[:, :, None] * features[:, None, :]
 
@@ -83,6 +88,13 @@ class Influence:
         along = torch.einsum("mkd,nd->mnk", turned, self.features)
         pull = self._removed_slopes if removed else self.slopes
         return torch.einsum("mnk,nk->mn", along, pull)
+
+    def products(self, features: Tensor, targets: Tensor) -> Tensor:
+        """Products of the gradients of m rows and of the training rows, (m, n): no curvature.
+
+        TracIn at the epoch that was kept alone, at rate 1.
+        """
+        return (features @ self.features.T) * (self._slopes(features, targets) @ self.slopes.T)
 
     def on_weights(self, rows: Tensor, *, removed: bool = False) -> Tensor:
         """How leaving out each of these training rows (r,) moves the weights, (r, K, D)."""
@@ -108,8 +120,8 @@ class Influence:
 
     @cached_property
     def losses(self) -> Tensor:
-        """The loss on each training row, (n,)."""
-        return self.loss(self.curvature.outputs, self.targets)
+        """The loss on each training row, (n,), without smoothing."""
+        return self.losses_of(self.features, self.targets)
 
     @cached_property
     def leverages(self) -> Tensor:
@@ -141,7 +153,7 @@ class Influence:
         return self.loss.bent(self.curvature.outputs[rows], moves) * self.layer.scale**2
 
     def _slopes(self, features: Tensor, targets: Tensor) -> Tensor:
-        return self.loss.slope(self.layer.outputs(features), targets) * self.layer.scale
+        return self.loss.plain.slope(self.layer.outputs(features), targets) * self.layer.scale
 
 
 def _require(layer: LastLayer, features: Tensor, targets: Tensor) -> None:

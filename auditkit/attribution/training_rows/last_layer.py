@@ -123,7 +123,7 @@ def _watched(model: nn.Module, only: str | None = None) -> Any:
 
 def _link(given: Tensor, answers: Tensor, name: str) -> tuple[float, float, bool]:
     """Scale and shift between what the layer gives (n, K) and the answer, and if it is squashed."""
-    if answers.numel() != given.numel():
+    if answers.numel() != given.numel() or len(answers) != len(given):
         raise ModelError(
             f"the last linear layer {name!r} gives {given.shape[1]} numbers a row, the network "
             f"{tuple(answers.shape[1:])}: its answer is made of something else"

@@ -26,6 +26,11 @@ class RowLoss(Protocol):
         """First derivatives (n, K) by the outputs (n, K)."""
         ...
 
+    @property
+    def plain(self) -> "RowLoss":
+        """The same without smoothing: what is asked of rows that are not trained on."""
+        ...
+
     def bent(self, outputs: Tensor, moves: Tensor) -> Tensor:
         """Second derivatives (n, K, K) by the outputs (n, K), times moves (n, K, c)."""
         ...
@@ -40,6 +45,11 @@ class Squared:
     def __post_init__(self) -> None:
         if not self.unit > 0:
             raise UsageError(f"the unit of a squared loss is {self.unit}: give one above 0")
+
+    @property
+    def plain(self) -> "Squared":
+        """Itself."""
+        return self
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Squared errors in units."""
@@ -62,6 +72,11 @@ class Logistic:
 
     def __post_init__(self) -> None:
         require_ranges(self, "a logistic loss")
+
+    @property
+    def plain(self) -> "Logistic":
+        """Without smoothing."""
+        return Logistic()
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Nats."""
@@ -90,6 +105,11 @@ class Softmax:
 
     def __post_init__(self) -> None:
         require_ranges(self, "a softmax loss")
+
+    @property
+    def plain(self) -> "Softmax":
+        """Without smoothing."""
+        return Softmax()
 
     def __call__(self, outputs: Tensor, targets: Tensor) -> Tensor:
         """Nats."""

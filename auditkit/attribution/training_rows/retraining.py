@@ -40,8 +40,8 @@ def without(influence: Influence, rows: Tensor) -> Tensor:
 
 def losses_without(influence: Influence, rows: Tensor, features: Tensor, targets: Tensor) -> Tensor:
     """What leaving out each training row (r,) really adds to the loss on m rows, (m, r)."""
-    loss, layer = influence.loss, influence.layer
-    own = loss(layer.outputs(features), targets)
+    loss, layer = influence.loss.plain, influence.layer
+    own = influence.losses_of(features, targets)
     found = [
         loss(replace(layer, weights=weights).outputs(features), targets) - own
         for weights in without(influence, rows)

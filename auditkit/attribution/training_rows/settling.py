@@ -62,7 +62,7 @@ class Problem:
 
     def helped(self, vectors: Tensor) -> Tensor:
         """Vectors divided by the second derivative at the beginning."""
-        if self.taken is None or not self.influence.curvature.written:
+        if self.taken is None:
             return self.influence.curvature.solve(vectors)
         return self.influence.solve_without(self.taken, vectors)
 
@@ -101,7 +101,7 @@ def _step(problem: Problem, weights: Tensor, gradient: Tensor) -> tuple[Tensor, 
         lambda vectors: problem.times(weights, vectors),
         gradient,
         tolerance=INNER,
-        helped=problem.helped,
+        helped=problem.helped if problem.influence.curvature.written else None,
     )
     first = (gradient * step).flatten(1).sum(dim=1)
     length = torch.ones(len(weights), dtype=torch.float64)

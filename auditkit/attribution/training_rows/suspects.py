@@ -42,6 +42,15 @@ def doubts(influence: Influence) -> np.ndarray:
     return np.asarray(ranks / (2 * len(ranks)))
 
 
+def contradicted(influence: Influence) -> np.ndarray:
+    """Which training rows (n,) the network answers otherwise than is recorded; of numbers all."""
+    outputs, targets = influence.curvature.outputs, influence.targets
+    if isinstance(influence.loss, Squared):
+        return np.ones(len(targets), dtype=bool)
+    said = outputs.argmax(dim=1) if outputs.shape[1] > 1 else (outputs[:, 0] > 0).long()
+    return np.asarray((said != targets).numpy())
+
+
 def gradient_lengths(influence: Influence) -> Tensor:
     """Squared length of each training row's gradient, (n,): TracIn of a row on itself."""
     return influence.slopes.square().sum(dim=1) * influence.features.square().sum(dim=1)

@@ -57,6 +57,7 @@ def tracin(
 ) -> Traced:
     """TracIn by all weights, or by those below a module of this name.
 
+    loss is that of the training, asked of both; smoothing a loss changes what is explained.
     Without snapshots the network as it stands is the only one, at rate 1. With `sketch`,
     gradients are kept as so many numbers each: one pass over the training rows whatever the
     memory, for an error that is told. The model is not touched.
@@ -119,7 +120,8 @@ def tracin_last_layer(
     """TracIn by the last linear layer alone, from products of what it reads and of its slopes.
 
     No gradient is taken: a forward pass of each row for each snapshot. bias=False leaves the
-    layer's bias out. Raises ModelError as `last_layer` does.
+    layer's bias out. Explained rows are asked about without the loss's smoothing. Raises
+    ModelError as `last_layer` does.
     """
     own = RowGradients(model, loss)  # a copy whose weights may be changed
     scores = torch.zeros(len(explained), len(train), dtype=torch.float64)
@@ -128,10 +130,10 @@ def tracin_last_layer(
         own.load(one.weights)
         layer = last_layer(own.model, train.inputs)
         parts = []
-        for rows in (explained, train):
+        for rows, cost in ((explained, loss.plain), (train, loss)):
             features = features_of(own.model, layer, rows.inputs)
             targets = rows.targets.cpu()
-            slopes = loss.slope(layer.outputs(features), targets) * layer.scale
+            slopes = cost.slope(layer.outputs(features), targets) * layer.scale
             seen = features if bias or not layer.biased else features[:, :-1]
             parts.append((seen, slopes))
         (left, left_slopes), (right, right_slopes) = parts
