@@ -153,8 +153,8 @@ class _Running:
         self.surface.question.cost.backward += len(rows)
         if not answer.requires_grad:
             raise ModelError(
-                "the answer has no gradient (it is counted, rounded or detached): use a method "
-                "that needs none, such as kernel_shap or feature_ablation"
+                "the answer has no gradient (it is counted, rounded or detached): ask a method "
+                "that needs none"
             )
         found = torch.autograd.grad(answer.sum(), leaves, allow_unused=True)
         given = tuple(

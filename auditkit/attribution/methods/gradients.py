@@ -8,16 +8,19 @@ from torch import Tensor
 from auditkit.attribution.base import METHODS, Family, Found, Method
 from auditkit.attribution.question import Question
 from auditkit.attribution.surface import surface_of
-from auditkit.errors import NotApplicable
+from auditkit.errors import ModelError, NotApplicable
 
 Weighing = Callable[[Sequence[Tensor], Sequence[Tensor]], Sequence[Tensor]]
 
 
 def differentiable(question: Question) -> str:
-    """Why the model's inputs have no gradient, "" where they have."""
+    """Why the model's answer has no gradient at its inputs, "" where it has."""
+    row = torch.zeros(1, dtype=torch.int64, device=question.device)
+    few = question.at(row)
     try:
-        surface_of(question)
-    except NotApplicable as error:
+        with surface_of(few).open() as running:
+            running.gradients(running.point(few.inputs), row)
+    except (NotApplicable, ModelError) as error:
         return str(error)
     return ""
 
