@@ -8,7 +8,7 @@ Ends with status 1 where a target is missed. Each population seeds its own table
 
 import argparse
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from zlib import crc32
 
@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from auditkit.bias.amplification.influence import gauge, standard_error
-from auditkit.bias.amplification.measures import MEASURES, Joint, amplification
+from auditkit.bias.amplification.joints import Joint, joint
+from auditkit.bias.amplification.measures import MEASURES, amplification
 from auditkit.bias.amplification.multi_attribute import multi_attribute
 from benchmarks.coverage import markdown, write_between
 
@@ -123,6 +124,7 @@ def covered(population: Population, rows: int, tables: int) -> list[dict[str, ob
     ]
 
 
+PEOPLED = ("value", "beyond noise", "beyond noise, by row")
 COLUMNS = ("value", "beyond noise", "value, plain", "beyond noise, plain")
 
 
@@ -180,6 +182,57 @@ def combinations_covered(rows: int, harm: float, tables: int) -> dict[str, objec
     }
 
 
+def people_covered(population: Population, people: int, tables: int) -> list[dict[str, object]]:
+    """Rows of people: each of a person's one to ten is the person's own, or a new draw, by halves.
+
+    Shares are those of the population. *by row* takes rows to stand for themselves.
+    """
+    rng = np.random.default_rng([crc32(population.name.encode()), people, 7])
+    tasks, groups = population.shares.shape[1:]
+    size = population.shares.sum(axis=(0, 1))
+    cells = population.shares.reshape(-1, groups) / size
+    found: dict[str, list[tuple[bool, ...]]] = {one: [] for one in MEASURES}
+    for _ in range(tables):
+        group = rng.choice(groups, people, p=size)
+        person = np.repeat(np.arange(people), rng.integers(1, 11, people))
+        fresh, own = _cells(cells, group[person], rng), _cells(cells, group, rng)
+        cell = np.where(rng.random(len(person)) < 0.5, own[person], fresh)
+        told = joint(
+            cell // tasks, cell % tasks, group[person], tasks=range(tasks), clusters=person
+        )
+        for measure in MEASURES:
+            true = gauge(population.shares, told.truth, measure)
+            beyond = true.value - true.noise
+            said = amplification(told, measure)
+            alone = amplification(replace(told, together=None), measure)
+            found[measure].append(
+                tuple(
+                    one.low - SLACK <= value <= one.high + SLACK
+                    for value, one in (
+                        (true.value, said.value),
+                        (beyond, said.excess),
+                        (beyond, alone.excess),
+                    )
+                )
+            )
+    return [
+        {
+            "population": population.name,
+            "people": f"{people:,}",
+            "measure": {"mals": "MALS", "attribute_to_task": "A→T"}[measure],
+            **dict(zip(PEOPLED, np.mean(hits, axis=0), strict=True)),
+            "tables": len(hits),
+        }
+        for measure, hits in found.items()
+    ]
+
+
+def _cells(shares: Floats, group: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """A cell of truth and prediction for each, by the shares (T T, A) of its group."""
+    upto = np.cumsum(shares, axis=0)[:, group]
+    return np.asarray((rng.random(len(group)) * upto[-1] > upto).sum(axis=0))
+
+
 def _shift(name: str, harm: float) -> float:
     """|P(said | set) - P(true | set)| in the population of `combinations_covered`."""
     share = {"a": np.array([0.5, 0.5]), "b": np.array([0.6, 0.3, 0.1])}
@@ -209,15 +262,27 @@ def main() -> int:
     several = [
         combinations_covered(rows, harm, fewer) for harm in (0.0, 0.4) for rows in (100, 300, 1000)
     ]
+    peopled = [
+        line
+        for one in (POPULATIONS[0], POPULATIONS[2], POPULATIONS[7])
+        for people in ((60,) if options.quick else (60, 200))
+        for line in people_covered(one, people, fewer)
+    ]
     missed = [
         f"- {' '.join(str(one) for one in list(line.values())[:3])}: {name} held in {share:.1%}"
-        for line in (*lines, *several)
+        for line in (*lines, *several, *peopled)
         for name in (*COLUMNS[:2], "interval holds")
         if isinstance(share := line.get(name), float)
         if share < PROMISED - 2 * (PROMISED * (1 - PROMISED) / int(str(line["tables"]))) ** 0.5
     ]
     verdict = "Every target is met." if not missed else "\n".join(["Targets missed:", "", *missed])
-    text = "\n\n".join([_written(lines, COLUMNS), _written(several, ("interval holds",)), verdict])
+    tables_said = [
+        _written(lines, COLUMNS),
+        _written(several, ("interval holds",)),
+        "Rows of people, up to ten each, half of them alike:",
+        _written(peopled, PEOPLED),
+    ]
+    text = "\n\n".join([*tables_said, verdict])
     print(text)
     if not options.quick:
         write_between(PAGE, "amplification", text)

@@ -3,19 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
 
 from auditkit.bias.amplification.attribute_sets import indicators
-from auditkit.bias.amplification.measures import (
-    Joint,
-    amplification,
-    beside_training,
-    joint,
-)
+from auditkit.bias.amplification.joints import Joint, joint
+from auditkit.bias.amplification.measures import amplification, beside_training
 from auditkit.bias.amplification.multi_attribute import MultiAmplification, multi_attribute
+from auditkit.bias.amplification.together import rows_together
 from auditkit.bias.groups import group_counts
 from auditkit.checks.amplification_views import Found, section
 from auditkit.checks.base import CHECKS, at_most, finding, percent, points, reasons
@@ -119,11 +116,13 @@ class BiasAmplification:
     def _together(self, subject: Subject) -> Finding:
         names = ", ".join(subject.sensitive)
         people, true, said, weights = _crossed(subject)
+        together = _people(subject)
         found = multi_attribute(
             indicators(people),
             true,
             predicted_group=said,
             weights=weights,
+            clusters=together,
             direction="attributes_to_group",
             min_rows=self.min_group_size,
             draws=self.draws,
@@ -146,11 +145,14 @@ class BiasAmplification:
 def _joint(subject: Subject, column: str) -> Joint:
     schema = subject.table.schema
     if subject.task is Task.DECISION:
-        return Joint.of_counts(subject.counts[column], _outcomes(schema))
+        outcomes, together = _outcomes(schema), subject.clusters[column]
+        return Joint.of_counts(subject.counts[column], outcomes, together)
     tasks = schema.target.levels
     names = np.asarray(tasks, dtype=object)
     group = subject.memberships[column]
-    return joint(names[subject.expected], names[_said(subject)], group, tasks=tasks)
+    whose = subject.frame[subject.table.apart] if subject.table.apart else None
+    said = names[_said(subject)]
+    return joint(names[subject.expected], said, group, tasks=tasks, clusters=whose)
 
 
 def _crossed(
@@ -165,6 +167,16 @@ def _crossed(
     lines = counts.index.repeat(len(OUTCOMES)).to_frame(index=False)
     true, said = np.tile(np.array(list(OUTCOMES.values())), (len(counts), 1)).T
     return lines[names], true, said, counts[list(OUTCOMES)].to_numpy().ravel()
+
+
+def _people(subject: Subject) -> tuple[Any, np.ndarray] | None:
+    """How many rows of each line of `_crossed` belong together, None where all stand alone."""
+    if subject.task is Task.CLASSES:
+        return (
+            None if not subject.table.apart else rows_together(subject.frame[subject.table.apart])
+        )
+    clusters = subject.clusters_of(list(subject.sensitive))
+    return None if clusters is None else (clusters.cells, clusters.times)
 
 
 def _trained(subject: Subject, column: str) -> Joint | None:

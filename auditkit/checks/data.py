@@ -7,8 +7,9 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
+from auditkit.bias.clusters import Clusters, clustered_estimates, label_clusters
 from auditkit.bias.disparity import disparity, rows_needed
-from auditkit.bias.groups import group_counts, label, label_counts, rate_estimates, share
+from auditkit.bias.groups import group_counts, label, label_counts, share
 from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_most, exactly, finding, percent, points
 from auditkit.data.profile import incomplete, seen_before
@@ -77,6 +78,10 @@ class _ShareByGroup:
         """By column the rows of each group that count, as tp, and the others, as tn."""
         raise NotImplementedError
 
+    def clusters(self, subject: Subject, column: str) -> Clusters | None:
+        """Which of those rows belong together, None where all stand alone."""
+        raise NotImplementedError
+
     def total(self, subject: Subject) -> tuple[int, int]:
         """How many rows count, and of how many."""
         raise NotImplementedError
@@ -89,9 +94,11 @@ class _ShareByGroup:
             yield finding(f"The {self.share} is 0 in these rows.", nothing, metric=self.share)
             return
         for column, counts in self.counts(subject).items():
-            yield self._gap(subject, column, counts)
+            together = self.clusters(subject, column)
+            yield self._gap(subject, column, counts, together)
             shown = may_be_shown(counts, self.min_group_size)
-            frame = rate_estimates(counts, "selection_rate")[shown].reset_index(drop=True)
+            frame = clustered_estimates(counts, "selection_rate", together)
+            frame = frame[shown].reset_index(drop=True)
             frame.insert(0, GROUP, [label(group) for group in counts.index[shown]])
             if not len(frame):
                 continue
@@ -110,12 +117,15 @@ class _ShareByGroup:
             )
         yield Section(title=self.title, text=self.text, views=tuple(views))
 
-    def _gap(self, subject: Subject, column: str, counts: pd.DataFrame) -> Finding:
+    def _gap(
+        self, subject: Subject, column: str, counts: pd.DataFrame, together: Clusters | None
+    ) -> Finding:
         gap = disparity(
             counts,
             "selection_rate",
             rng=subject.rng(f"{self.rule} {column}"),
             min_group_size=self.min_group_size,
+            clusters=together,
         )
         limit = self.max_difference
         # The share is counted as a selection rate; nobody was selected here.
@@ -156,6 +166,10 @@ class MissingValues(_ShareByGroup):
         marked, groups = self._marked(subject), subject.memberships
         return {name: group_counts(marked, marked, groups[name]) for name in subject.sensitive}
 
+    def clusters(self, subject: Subject, column: str) -> Clusters | None:
+        """The same of the rows that belong together."""
+        return subject.marked_clusters(self._marked(subject), column)
+
     def total(self, subject: Subject) -> tuple[int, int]:
         """Rows in which a feature is missing, of all."""
         marked = self._marked(subject)
@@ -184,6 +198,11 @@ class LabelBalance(_ShareByGroup):
     def counts(self, subject: Subject) -> dict[str, pd.DataFrame]:
         """Rows with the positive outcome, by group."""
         return {name: label_counts(counts) for name, counts in subject.counts.items()}
+
+    def clusters(self, subject: Subject, column: str) -> Clusters | None:
+        """The same of the rows that belong together."""
+        together = subject.clusters[column]
+        return None if together is None else label_clusters(together)
 
     def total(self, subject: Subject) -> tuple[int, int]:
         """Rows with the positive outcome, of all."""

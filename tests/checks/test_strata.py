@@ -135,3 +135,21 @@ def test_the_target_and_the_answer_are_neither_strata_nor_clusters(predictions, 
 def test_a_misspelt_control_is_answered_with_the_nearest(predictions):
     with pytest.raises(DataError, match="did you mean 'branch'"):
         load_subject(config(predictions, controls=("brnch",)))
+
+
+@pytest.mark.parametrize("name", ["missing-values", "label-balance", "amplification"])
+def test_checks_of_data_and_of_links_count_rows_of_one_person_together(name):
+    # Each row eight times over, known to be one person's: as sure as the rows by themselves.
+    rng = np.random.default_rng(0)
+    frame = gap_of(0.2, n=300).assign(extra=np.where(rng.random(300) < 0.2, np.nan, 1.0))
+    person = np.repeat(np.arange(300), 8)
+    once = subject(frame, features=["extra"])
+    many = frame.iloc[person].reset_index(drop=True).assign(person=person)
+    told = replace(once, table=replace(once.table, frame=many, apart="person"))
+    untold = replace(once, table=replace(once.table, frame=many))
+    widths = []
+    for made in (once, told, untold):
+        found = next(one for one in CHECKS[name]().run(made) if isinstance(one, Finding))
+        widths.append(found.interval[1] - found.interval[0])
+    assert widths[1] == pytest.approx(widths[0], rel=0.2)
+    assert widths[2] < 0.6 * widths[1]

@@ -1,12 +1,11 @@
 """Does a model tie outcomes to groups more tightly than its data do? From counts alone."""
 
+from auditkit.bias.amplification.joints import Joint, joint
 from auditkit.bias.amplification.measures import (
     Amplification,
-    Joint,
     amplification,
     attribute_to_task,
     beside_training,
-    joint,
     mals,
     task_to_attribute,
 )

@@ -63,11 +63,13 @@ def indicators(memberships: pd.DataFrame) -> pd.DataFrame:
 class Kinds:
     """Rows that agree in everything, counted once: C kinds of rows, M sets, G groups.
 
-    has, says and blind (C, M) say whether a kind has a set, is predicted to, and how probably it
-    would be by predictions as often wrong; is_, told and guessed (C, G) the same of its group.
+    place (n,) is each line's kind. has, says and blind (C, M) say whether a kind has a set, is
+    predicted to, and how probably it would be by predictions as often wrong; is_, told and guessed
+    (C, G) the same of its group.
     """
 
     weights: Ints
+    place: Ints
     has: Floats
     says: Floats
     blind: Floats
@@ -144,6 +146,7 @@ def kinds_of(
 
     return Kinds(
         weights=weights,
+        place=place.ravel(),
         has=every(true),
         says=every(given),
         blind=every(chance),

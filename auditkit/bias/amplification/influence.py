@@ -33,14 +33,14 @@ class Gauge(NamedTuple):
     lean: float
 
 
-def smoothed(counts: NDArray[np.int64]) -> Floats:
+def smoothed(counts: NDArray[np.int64], alike: float = 1.0) -> Floats:
     """The counts with two rows added to each group, spread over its cells.
 
     No rate is then 0 or 1, where a standard error would vanish (Agresti & Min 2005 add as many to
-    a table of pairs).
+    a table of pairs). alike is how many rows of a cluster tell as much as one.
     """
     tasks = counts.shape[0]
-    return np.asarray(counts + PSEUDO / tasks**2)
+    return np.asarray(counts + alike * PSEUDO / tasks**2)
 
 
 def links(truth: Counts) -> Floats:

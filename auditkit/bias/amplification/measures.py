@@ -7,10 +7,9 @@ that a poor model looks harmless. What a model adds is its amplification less th
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import Any, Self, cast
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -26,8 +25,7 @@ from auditkit.bias.amplification.influence import (
     smoothed,
     standard_error,
 )
-from auditkit.bias.groups import cells, label
-from auditkit.bias.outputs.class_rates import class_counts
+from auditkit.bias.amplification.joints import Joint
 from auditkit.errors import DataError, UsageError, suggestion
 from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.intervals import rate_interval, z_of
@@ -37,7 +35,6 @@ Ints = NDArray[np.int64]
 
 MEASURES: tuple[Measure, ...] = ("attribute_to_task", "mals")
 METHOD = "delta method on the counts, truth and prediction drawn together"
-NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 def mals(truth: ArrayLike, prediction: ArrayLike) -> float:
@@ -74,66 +71,6 @@ def task_to_attribute(truth: ArrayLike, prediction: ArrayLike) -> float:
     """
     true, said = _tables(truth, prediction)
     return attribute_to_task(true.T, said.T)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Joint:
-    """How often each truth, prediction and group come together: counts (T, T, A).
-
-    tasks names the outcomes, groups the attributes; left_out maps a group that was taken out to
-    why. For T -> A exchange the roles: what is predicted is the attribute.
-    """
-
-    counts: Ints
-    tasks: tuple[str, ...]
-    groups: tuple[str, ...]
-    left_out: Mapping[str, str] = field(default_factory=lambda: NOBODY)
-
-    @classmethod
-    def of_counts(cls, counts: pd.DataFrame, tasks: Sequence[str] = ("0", "1")) -> Self:
-        """From the confusion counts of `group_counts`; tasks names the outcomes 0 and 1."""
-        tp, fp, fn, tn = cells(counts).T
-        groups = tuple(label(group) for group in counts.index)
-        table = np.array([[tn, fp], [fn, tp]])
-        return cls(counts=table, tasks=(tasks[0], tasks[1]), groups=groups)
-
-    @property
-    def truth(self) -> Ints:
-        """Counts of true tasks by group, (T, A)."""
-        return np.asarray(self.counts.sum(axis=1))
-
-    @property
-    def prediction(self) -> Ints:
-        """Counts of predicted tasks by group, (T, A)."""
-        return np.asarray(self.counts.sum(axis=0))
-
-    @property
-    def blind(self) -> Floats:
-        """Expected counts (T, A) of predictions that err as often but do not know the groups."""
-        said = np.nan_to_num(_shares(self.counts.sum(axis=2)))  # P(prediction | truth)
-        return np.asarray(said.T @ self.truth)
-
-    def at_least(self, rows: int) -> Self:
-        """The same without the groups of fewer rows, which left_out then names."""
-        sizes = self.counts.sum(axis=(0, 1))
-        few = {
-            name: f"fewer than {rows:,} rows"  # not how few, which would tell of people
-            for name, n in zip(self.groups, sizes, strict=True)
-            if n < rows
-        }
-        kept = tuple(name for name in self.groups if name not in few)
-        return replace(self, counts=self.counts[:, :, sizes >= rows], groups=kept, left_out=few)
-
-
-def joint(y_true: Any, y_pred: Any, sensitive: Any, *, tasks: Sequence[Any] | None = None) -> Joint:
-    """The joint counts of rows: truth and prediction by level, sensitive as in `group_counts`.
-
-    tasks lists the levels in order; left out, they are those that occur. Raises DataError for
-    lengths that differ, no rows, and an answer that is missing or not in tasks.
-    """
-    counted = class_counts(y_true, y_pred, sensitive, levels=tasks)
-    table = np.moveaxis(counted.table, 0, 2)
-    return Joint(counts=table, tasks=counted.levels, groups=counted.groups)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -179,16 +116,33 @@ def amplification(
         raise UsageError(f"no measure {measure!r}; {suggestion(measure, MEASURES)}")
     n = int(joint.counts.sum())
     reason = _why_undefined(joint, measure)
-    noise, value = math.nan, undefined(reason, n=n, method=METHOD)
+    noise, wider, value = math.nan, 1.0, undefined(reason, n=n, method=METHOD)
     excess = value
     if not reason:
-        weights = smoothed(joint.counts)
         seen = gauge(joint.counts.astype(float), joint.truth, measure)
+        weights = smoothed(joint.counts)
         soft = gauge(weights, joint.truth, measure)
-        noise, error = seen.noise, standard_error(soft.of_value, weights)
-        value = interval(seen.value, soft.value, error, n, confidence, lean=soft.lean)
-        error = standard_error(soft.of_value - soft.of_noise, weights)
-        excess = interval(seen.value - noise, soft.value - soft.noise, error, n, confidence)
+        if joint.together is not None:
+            alike = joint.together.wider(soft.of_value - soft.of_noise) ** 2
+            weights = smoothed(joint.counts, alike)
+            soft = gauge(weights, joint.truth, measure)
+        noise = seen.noise
+
+        def spread(influence: Floats) -> tuple[float, float]:
+            wider = 1.0 if joint.together is None else joint.together.wider(influence)
+            return standard_error(influence, weights) * wider, wider
+
+        error, wider = spread(soft.of_value)
+        lean = soft.lean * wider
+        few = fewest(joint, measure)
+        value = interval(seen.value, soft.value, error, n, confidence, fewest=few, lean=lean)
+        error, _ = spread(soft.of_value - soft.of_noise)
+        excess = interval(
+            seen.value - noise, soft.value - soft.noise, error, n, confidence, fewest=few
+        )
+        if joint.together is not None:
+            method = f"{METHOD}, of {joint.together.number:,} clusters of rows"
+            value, excess = replace(value, method=method), replace(excess, method=method)
     return Amplification(
         measure=measure,
         value=value,
@@ -196,7 +150,7 @@ def amplification(
         excess=excess,
         accuracy=_accuracy(joint, confidence),
         cells=_cells(joint),
-        link_p=_link_p(joint.truth),
+        link_p=_link_p(joint.truth / wider**2),
         left_out=joint.left_out,
     )
 
@@ -213,11 +167,33 @@ def beside_training(joint: Joint, trained: Joint) -> float:
     return attribute_to_task(trained.truth[:, places], joint.prediction)
 
 
+def fewest(joint: Joint, measure: Measure) -> int:
+    """The rows of the smallest group, or for MALS of the outcome that is true or said least.
+
+    Of rows that belong together the clusters that hold them.
+    """
+    axes = (2,) if measure == "attribute_to_task" else (0, 1)
+    if joint.together is not None:
+        return int(min(joint.together.holding(axis).min() for axis in axes))
+    every = {0, 1, 2}
+    return int(min(joint.counts.sum(axis=tuple(every - {axis})).min() for axis in axes))
+
+
 def interval(
-    value: float, centre: float, error: float, n: int, confidence: float, *, lean: float = 0.0
+    value: float,
+    centre: float,
+    error: float,
+    n: int,
+    confidence: float,
+    *,
+    fewest: int,
+    lean: float = 0.0,
 ) -> Estimate:
-    """The estimate around the smoothed centre, widened on the side to which the value leans."""
-    half = float(student.ppf((1 + confidence) / 2, max(n - 1, 1))) * error
+    """The estimate around the smoothed centre, widened on the side to which the value leans.
+
+    fewest is the least number of rows that a share rests on: less one, Student's degrees.
+    """
+    half = float(student.ppf((1 + confidence) / 2, max(fewest - 1, 1))) * error
     return Estimate(
         value=value,
         low=min(centre - half, centre - half - lean, value),
@@ -232,7 +208,12 @@ def _accuracy(joint: Joint, confidence: float) -> Estimate:
     n, right = int(joint.counts.sum()), int(np.einsum("tta->", joint.counts))
     if not n:
         return undefined("there are no rows", method="Wilson")
-    low, high = (float(one) for one in rate_interval(right, n, confidence=confidence))
+    wider = 1.0
+    if joint.together is not None:
+        same = np.broadcast_to(np.eye(len(joint.tasks))[:, :, None], joint.counts.shape)
+        wider = joint.together.wider(same)
+    ends = rate_interval(right / wider**2, n / wider**2, confidence=confidence)
+    low, high = (float(one) for one in ends)
     return Estimate(
         value=right / n, low=low, high=high, n=n, method="Wilson", confidence=confidence
     )
@@ -275,8 +256,11 @@ def _cells(joint: Joint) -> pd.DataFrame:
     return pd.DataFrame({name: one.T.ravel() for name, one in columns.items()}, index=index)
 
 
-def _link_p(truth: Ints) -> float:
-    """Pearson's chi-square p of independence of task and group; NaN where one has no spread."""
+def _link_p(truth: Floats) -> float:
+    """Pearson's chi-square p of independence of task and group; NaN where one has no spread.
+
+    Counts of rows that belong together are those that they are worth (Rao & Scott 1981).
+    """
     table = truth[truth.sum(axis=1) > 0][:, truth.sum(axis=0) > 0]
     if min(table.shape, default=0) < 2:
         return math.nan

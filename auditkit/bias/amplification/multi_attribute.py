@@ -8,12 +8,15 @@ Zhao, Andrews & Xiang 2023, "Men Also Do Laundry: Multi-Attribute Bias Amplifica
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse import csr_matrix
+from scipy.stats import t as student
 
 from auditkit.bias.amplification.attribute_sets import Direction, Kinds, attribute_sets, kinds_of
 from auditkit.bias.amplification.influence import favoured
@@ -88,6 +91,7 @@ def multi_attribute(
     predicted_attributes: pd.DataFrame | None = None,
     predicted_group: ArrayLike | None = None,
     weights: ArrayLike | None = None,
+    clusters: tuple[Any, Ints] | None = None,
     direction: Direction = "mals",
     most: int = 3,
     min_rows: int = 10,
@@ -99,8 +103,9 @@ def multi_attribute(
     attributes is (n, V) of 0 and 1 by name, group (n,); what a model predicts of either is given
     beside it, and what it does not predict is taken as it is. A decision about people is the
     second case: the people's attributes are known, and the group is the outcome. weights (n,) says
-    how many rows a line stands for, where they were counted. Sets count that
-    at least min_rows rows have in truth, and one in the predictions.
+    how many rows a line stands for, where they were counted. clusters are a sparse table (C, n) of
+    how many rows of each line a cluster holds, and how many clusters hold just that (C,). Sets
+    count that at least min_rows rows have in truth, and one in the predictions.
 
     Undefined, with its reason, without a set or with fewer than two groups. Raises UsageError for
     an unknown direction, DataError for lengths that differ.
@@ -121,7 +126,15 @@ def multi_attribute(
     if len(groups) < 2:
         return _nothing(direction, "one group alone: a link needs two", int(each.sum()))
     table = kinds_of(attributes, said, (true, told), len(groups), sets, each)
-    return _measured(table, (sets, groups), direction, rng=rng, draws=draws, confidence=confidence)
+    return _measured(
+        table,
+        (sets, groups),
+        direction,
+        clusters=clusters,
+        rng=rng,
+        draws=draws,
+        confidence=confidence,
+    )
 
 
 def _measured(
@@ -129,6 +142,7 @@ def _measured(
     names: tuple[Sequence[tuple[str, ...]], Sequence[str]],
     direction: Direction,
     *,
+    clusters: tuple[Any, Ints] | None,
     rng: np.random.Generator,
     draws: int,
     confidence: float,
@@ -139,21 +153,23 @@ def _measured(
     kept = favoured(true).astype(float) if direction == "mals" else np.ones_like(true)
     seen = table.changes(direction, table.weights, kept)
     value = float(np.abs(seen).sum()) / every
+    units, drawn_kinds = _drawing(table, clusters, rng)
     apart = []
     for size in np.diff(np.linspace(0, draws, 1 + -(-draws // CHUNK)).astype(int)):
-        drawn = rng.multinomial(n, table.weights / n, size=int(size))
-        moved = table.changes(direction, drawn, kept) - seen
+        moved = table.changes(direction, drawn_kinds(int(size)), kept) - seen
         apart.append(np.abs(moved).sum(axis=(1, 2)) / every)
     # | mean |D^| - mean |D| | <= mean |D^ - D|, whatever the signs.
     reach = float(np.quantile(np.concatenate(apart), confidence, method="higher"))
-    # Predictions that are all right never change from draw to draw; of n rows none failed.
-    reach = max(reach, z_of(confidence) ** 2 / (n + z_of(confidence) ** 2))
+    z = z_of(confidence)
+    reach *= float(student.ppf((1 + confidence) / 2, max(units - 1, 1))) / z
+    # Predictions that are all right never change from draw to draw; of so many none failed.
+    reach = max(reach, z**2 / (units + z**2))
     estimate = Estimate(
         value=value,
         low=max(value - reach, 0.0),
         high=value + reach,
         n=n,
-        method=METHOD,
+        method=METHOD if clusters is None else f"{METHOD}, of {units:,} clusters",
         confidence=confidence,
     )
     of = said.sum(axis=1, keepdims=True) if direction == "mals" else given
@@ -170,6 +186,19 @@ def _measured(
         noise=float(np.abs(table.blind_changes(direction, kept)).sum()) / every,
         changes=pd.DataFrame({name: one.ravel() for name, one in changes.items()}, index=index),
     )
+
+
+def _drawing(
+    table: Kinds, clusters: tuple[Any, Ints] | None, rng: np.random.Generator
+) -> tuple[int, Callable[[int], NDArray[Any]]]:
+    """How many units there are, and a function that draws the kinds of rows so often, (d, C)."""
+    if clusters is None:
+        n = int(table.weights.sum())
+        return n, lambda size: rng.multinomial(n, table.weights / n, size=size)
+    lines, times = clusters
+    gather = csr_matrix((np.ones(len(table.place)), (np.arange(len(table.place)), table.place)))
+    held, total = lines @ gather, int(times.sum())
+    return total, lambda size: np.asarray(rng.multinomial(total, times / total, size=size) @ held)
 
 
 def _nothing(direction: Direction, reason: str, n: int) -> MultiAmplification:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy.stats import t as student
 
 from auditkit.bias.amplification.influence import Gauge, Measure, gauge, smoothed, standard_error
-from auditkit.bias.amplification.measures import Joint, amplification, interval, joint
+from auditkit.bias.amplification.joints import Joint, joint
+from auditkit.bias.amplification.measures import amplification, fewest, interval
 from auditkit.bias.membership import membership
 from auditkit.errors import DataError
 from auditkit.statistics.estimate import Estimate, undefined
@@ -99,8 +100,13 @@ def _over_rows(
         return standard_error(both, np.concatenate([np.ones(n), smoothed(empty).ravel()]))
 
     lean = float(np.mean([one.lean for one in soft]))
-    value = interval(mean(seen, 0), mean(soft, 0), error(0), n, confidence, lean=lean)
-    return value, interval(mean(seen, 1), mean(soft, 1), error(1), n, confidence)
+    few = min(fewest(one, measure) for one in tables)
+
+    def estimate(noise: int, lean: float) -> Estimate:
+        centres = mean(seen, noise), mean(soft, noise)
+        return interval(*centres, error(noise), n, confidence, fewest=few, lean=lean)
+
+    return estimate(0, lean), estimate(1, 0.0)
 
 
 def _over_seeds(values: "pd.Series[float]", n: int, confidence: float) -> Estimate:

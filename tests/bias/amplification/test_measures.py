@@ -3,12 +3,11 @@ import pandas as pd
 import pytest
 
 from auditkit.bias.amplification.influence import gauge
+from auditkit.bias.amplification.joints import Joint, joint
 from auditkit.bias.amplification.measures import (
-    Joint,
     amplification,
     attribute_to_task,
     beside_training,
-    joint,
     mals,
     task_to_attribute,
 )
