@@ -221,7 +221,7 @@ class Lesson:
         }
         kept = self.pupil.snapshots
         if kept:
-            found[f"TracIn, {len(kept)} epochs"] = tracin_last_layer(
+            found[f"TracIn, {len(kept)} epoch{'s' * (len(kept) > 1)}"] = tracin_last_layer(
                 self.pupil.module,
                 self.pupil.rows(self.train, self.places),
                 self.pupil.rows(self.subject.table, self.rows),

@@ -17,6 +17,7 @@ from auditkit.runner import run_checks
 from auditkit.subject import Subject
 from tests.answers import animals, prices, speeches, spellings
 from tests.flipped import by_group, deciding, people, reading
+from tests.learned import learner
 from tests.prejudiced import reader, speaker
 from tests.recommending import recommender
 from tests.scored import scored_groups
@@ -276,6 +277,7 @@ CASES = {
         lambda: deciding(by_group), deciding, lambda: subject(gap_of(0.0), features=("merit",))
     ),
     "flipped-terms": Cases(lambda: reading(lean=0.3), reading, lambda: subject(gap_of(0.0))),
+    "training-rows": Cases(learner, lambda: learner("encoder"), lambda: subject(gap_of(0.0))),
     "proxies": Cases(
         lambda: deciding(frame=people().assign(merit=lambda rows: rows["age"])),
         deciding,
@@ -290,6 +292,7 @@ ONLY_MEASURES = {
     "training-course",
     "group-thresholds",
     "measures",
+    "training-rows",
 }
 
 
