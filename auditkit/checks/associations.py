@@ -98,7 +98,7 @@ class Associations:
             null=found.null.mean,
             where={
                 "test": name,
-                "permutation p": chance(found.p_value),
+                "permutation p": chance(found.p_both),
                 "splits": f"{found.permutations:,}{' (all)' if found.exact else ''}",
                 **_left_out(found),
             },
@@ -154,8 +154,8 @@ def _words_section(own: Found, others: Found) -> Section:
         title="Which words the model holds together",
         text="Each test has two lists of words for groups and two of attributes, and asks which "
         "lie near which among the vectors that the model begins with. The interval is for other "
-        "words of the same kinds; p asks about these words alone. The control has nothing to do "
-        "with people: where even times and numbers are not told apart, the vectors hold too little "
+        "words of the same kinds; p deals out the groups' words, then the attributes, and is "
+        "the larger of the two. The control has nothing to do with people: where even times and numbers are not told apart, the vectors hold too little "
         "meaning for any test, and no effect is no reassurance. Associations of this layer and "
         "harm done by the model's answers are loosely related at best (Goldfarb-Tarrant et al. "
         f"2021): look at the answers too. {text}".strip(),
@@ -169,7 +169,7 @@ def _words_table(title: str, found: Found) -> Table:
             "test": list(found),
             "effect size": [round(one.effect.value, 2) for one in found.values()],
             "by chance": [round(one.null.mean, 2) for one in found.values()],
-            "permutation p": [round(one.p_value, 4) for one in found.values()],
+            "permutation p": [round(one.p_both, 4) for one in found.values()],
             "words with a vector": [_counted(one) for one in found.values()],
         }
     )

@@ -51,13 +51,15 @@ class Association:
 
     effect is d, n its target words. null is d (|d| where two-sided) when the targets are split
     otherwise into parts of the same sizes: in all ways where exact, else in some drawn at random.
-    missing maps a list (X, Y, A, B) to its words that have no vector, sizes to how many have. words
-    has a line for each target: word, list, association.
+    p_attributes is its p where the attributes are split otherwise in place of the targets, NaN for
+    a list of one attribute. missing maps a list (X, Y, A, B) to its words that have no vector,
+    sizes to how many have. words has a line for each target: word, list, association.
     """
 
     effect: Estimate
     null: Null
     exact: bool
+    p_attributes: float
     missing: Mapping[str, tuple[str, ...]]
     sizes: Mapping[str, int]
     words: pd.DataFrame
@@ -66,6 +68,16 @@ class Association:
     def p_value(self) -> float:
         """The share of splits with an effect at least as large; of drawn ones, with one added."""
         return self.null.p_value
+
+    @property
+    def p_both(self) -> float:
+        """The larger of both p: small only where neither list of either pair could be another.
+
+        p_value alone is small where X and Y differ in a way that has nothing to do with A and B,
+        since few attributes never average that out. This one is right where the targets, or the
+        attributes, could have been dealt out either way.
+        """
+        return float(np.fmax(self.p_value, self.p_attributes))
 
     @property
     def permutations(self) -> int:
@@ -179,6 +191,37 @@ def split_null(
     return null, exact
 
 
+def attribute_p(
+    to_a: Floats,
+    to_b: Floats,
+    first: int,
+    *,
+    rng: np.random.Generator,
+    alternative: Alternative = "greater",
+    permutations: int = 10_000,
+    most_exact: int = MOST_EXACT,
+) -> float:
+    """p where the attributes are split otherwise: to_a (n, A), to_b (n, B) are cosines.
+
+    An attribute says how much nearer the first targets lie to it than the others do. NaN for a
+    list of one attribute, and where all attributes say the same.
+    """
+    nearer = np.concatenate(
+        [one[:first].mean(axis=0) - one[first:].mean(axis=0) for one in (to_a, to_b)]
+    )
+    if min(to_a.shape[1], to_b.shape[1]) < 2 or np.ptp(nearer) <= TIE:
+        return math.nan
+    null, _ = split_null(
+        nearer,
+        to_a.shape[1],
+        rng=rng,
+        alternative=alternative,
+        permutations=permutations,
+        most_exact=most_exact,
+    )
+    return null.p_value
+
+
 def _association(
     found: Mapping[str, Floats],
     lists: Mapping[str, tuple[str, ...]],
@@ -199,6 +242,7 @@ def _association(
     reason = _too_few(sizes, min_words)
     scores = np.full(len(targets), math.nan)
     effect, null, exact = undefined(reason, n=len(targets), method=METHOD), UNDEFINED, False
+    of_attributes = math.nan
     if not reason:
         near, a, b = (
             np.array([found[word] for word in words]) for words in (targets, known["A"], known["B"])
@@ -210,12 +254,16 @@ def _association(
         null, exact = split_null(
             scores, sizes["X"], rng=rng, alternative=alternative, permutations=permutations
         )
+        of_attributes = attribute_p(
+            to_a, to_b, sizes["X"], rng=rng, alternative=alternative, permutations=permutations
+        )
     of_list = ["X"] * sizes["X"] + ["Y"] * sizes["Y"]
     words = pd.DataFrame({"word": targets, "list": of_list, "association": scores})
     return Association(
         effect=effect,
         null=null,
         exact=exact,
+        p_attributes=of_attributes,
         missing=missing,
         sizes=sizes,
         words=words,

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import t
 
-from auditkit.bias.words.associations import TEMPLATES, seat, split_null, weat
+from auditkit.bias.words.associations import TEMPLATES, attribute_p, seat, split_null, weat
 from auditkit.bias.words.effect_size import effect_size, magnitude
 from auditkit.bias.words.word_lists import TESTS
 from auditkit.data.catalogue import weat as published
@@ -332,3 +332,29 @@ def test_the_interval_is_the_jackknifes_over_the_words_of_all_lists() -> None:
     found = effect_size(cosines[:, :3], cosines[:, 3:], 4)
     ends = most * np.tanh(np.arctanh(r) + np.array([-half, half]))
     assert (found.value, found.low, found.high) == pytest.approx((d(*lists), *ends))
+
+
+def test_the_p_of_attributes_is_worked_out_by_hand():
+    # The first target lies nearer to the attributes by 4, 3, 2, 1: of 6 splits, one sums to 7.
+    to_a, to_b = np.array([[4.0, 3], [0, 0]]), np.array([[2.0, 1], [0, 0]])
+    assert attribute_p(to_a, to_b, 1, rng=rng()) == pytest.approx(1 / 6)
+    assert attribute_p(to_a, to_b, 1, rng=rng(), alternative="two-sided") == pytest.approx(2 / 6)
+    assert np.isnan(attribute_p(to_a[:, :1], to_b, 1, rng=rng()))
+    assert np.isnan(attribute_p(np.ones((2, 2)), np.ones((2, 2)), 1, rng=rng()))
+
+
+def test_lists_that_differ_aside_have_a_small_p_by_targets_alone_and_not_by_both():
+    generator, alone, both = rng(5), [], []
+    lists = tuple([f"{key}{i}" for i in range(8)] for key in "xyab")
+    centres = (np.eye(50)[0], -np.eye(50)[0], np.zeros(50), np.zeros(50))
+    for _ in range(200):
+        vectors = {
+            word: 0.5 * centre + generator.normal(size=50) / np.sqrt(50)
+            for words, centre in zip(lists, centres, strict=True)
+            for word in words
+        }
+        found = weat(vectors, *lists, rng=generator, permutations=200)
+        alone.append(found.p_value <= 0.05)
+        both.append(found.p_both <= 0.05)
+    assert np.mean(alone) > 0.12
+    assert np.mean(both) <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 200)
