@@ -189,7 +189,7 @@ def surface_of(question: Question) -> Surface:
                 floats.append(i)
         else:
             own = [place for place in calls if place.input == i]
-            if not own and one.ndim > 1:
+            if not own and one.ndim > 1 and one.numel():  # a table may have no categories
                 raise NotApplicable(
                     f"input {i + 1} holds whole numbers that pass through no nn.Embedding, so "
                     "they have no gradient: ask a method that needs none"

@@ -1,5 +1,6 @@
 """What a model answers where some of a row's players are in and the others are out."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -92,8 +93,10 @@ class Game:
             else:
                 begun = base[start : start + many][None, None]
             joined = torch.where(inside, own[here][:, None, None], begun.to(own.device, own.dtype))
-            shape = (len(here), len(kept), many, *own.shape[1:])
-            mixed.append(joined.expand(shape).reshape(-1, *own.shape[1:]))
+            sizes = (len(here), len(kept), many)  # in full: an input may hold no numbers at all
+            mixed.append(
+                joined.expand(*sizes, *own.shape[1:]).reshape(math.prod(sizes), *own.shape[1:])
+            )
         answers = self.question.answer(
             tuple(mixed), here.repeat_interleave(len(kept) * many)
         ).double()
