@@ -68,14 +68,25 @@ def as_text(explanation: Explanation, *, colour: bool = False) -> Iterator[str]:
         yield from _picture(explanation.rows.medium, part, colour)
 
 
-def written(explanation: Explanation, path: Path) -> Path:
-    """The path, to which the pictures were drawn as HTML. Raises UsageError where that fails."""
+def written(explanation: Explanation, path: Path, how: str = "text") -> Path:
+    """The path, to which pictures were drawn as HTML, or JSON or CSV was written.
+
+    Raises UsageError where that fails.
+    """
+    body = {"json": as_json, "csv": as_csv}.get(how, Explanation.page)(explanation)
     try:
-        path.write_text(explanation.page(), encoding="utf-8")
+        path.write_text(f"{body}\n", encoding="utf-8")
     except (OSError, ValueError) as error:
         seen = (getattr(error, "strerror", None) or str(error)).lower()
         raise UsageError(f"cannot write {str(path)!r}: {seen}; give another file") from error
     return path
+
+
+def ensure_place(path: Path) -> None:
+    """Raise UsageError now, before the long work, where no file can be written later."""
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        seen = "it is a folder" if path.is_dir() else "its folder does not exist"
+        raise UsageError(f"cannot write {str(path)!r}: {seen}; give another file")
 
 
 def required_format(name: str) -> str:
