@@ -98,10 +98,9 @@ def _predicted(
     predicted = torch.zeros_like(differences)
     shares = torch.zeros(sets.shape[1], differences.shape[1], dtype=torch.float64)
     shares = shares.to(differences.device)
-    known = torch.nonzero(folds < 0).flatten()  # what is not left to chance, all may see
     for fold in range(FOLDS):
-        others = torch.nonzero((folds >= 0) & (folds != fold)).flatten()
-        learn = torch.cat([known, _spread(others, FIT)])
+        # What is not left to chance (-1), all may see.
+        learn = _spread(torch.nonzero(folds != fold).flatten(), FIT)
         ask = torch.nonzero((folds < 0) | (folds == fold)).flatten()
         part, own = fitted(sets[learn], differences[learn], total, sets[ask], triples=triples)
         weight = torch.where(folds[ask] < 0, 1 / FOLDS, 1.0)[:, None]

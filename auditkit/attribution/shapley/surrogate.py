@@ -16,6 +16,7 @@ from torch import Tensor
 
 FIRM = 1e-6  # the noise of the whole coalition's answer, which is known
 RIDGE = 1e-5
+BLOCK = 4096  # coalitions predicted at once
 
 
 def fitted(
@@ -43,7 +44,9 @@ def fitted(
     if not triples:
         return asked @ slopes, slopes
     left = torch.cholesky_solve(seen - signs @ slopes, factor)  # (t + 1, B)
-    predicted = asked @ slopes + triples * _third(asked @ signs.T, k) @ left
+    predicted = asked @ slopes
+    for part, some in zip(torch.split(predicted, BLOCK), torch.split(asked, BLOCK), strict=True):
+        part += triples * _third(some @ signs.T, k) @ left
     others = signs.sum(dim=1, keepdim=True) - signs
     pairs = signs * (others**2 - (k - 1)) / 2  # sum over j < l of t_i t_j t_l
     shares = triples / math.comb(k, 3) / 3 * pairs.T @ left
@@ -56,7 +59,7 @@ def _signs(coalitions: Tensor) -> Tensor:
 
 def _third(products: Tensor, k: int) -> Tensor:
     """e3 of s_i t_i from their sum, 1 where both coalitions are the same."""
-    found: Tensor = (products**3 - (3 * k - 2) * products) / 6 / math.comb(k, 3)
+    found: Tensor = (products * products - (3 * k - 2)) * products / (6 * math.comb(k, 3))
     return found
 
 
