@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auditkit.bias.groups import cells
+from auditkit.bias.groups import cells, label
 
 Bools = NDArray[np.bool_]
 Ints = NDArray[np.int64]
@@ -31,6 +31,15 @@ def may_be_shown(counts: pd.DataFrame, least: int) -> Bools:
                 hidden[open_[np.argmin(rows[open_])]] = True
                 again = True
     return np.asarray(~hidden)
+
+
+def nameless(counts: pd.DataFrame, least: int) -> tuple[str, ...]:
+    """Readable names of the groups whose own figures may not be told."""
+    return tuple(
+        label(group)
+        for group, shown in zip(counts.index, may_be_shown(counts, least), strict=True)
+        if not shown
+    )
 
 
 def not_shown(counts: pd.DataFrame, shown: Bools, least: int, what: str = "group") -> str:

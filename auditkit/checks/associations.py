@@ -155,7 +155,8 @@ def _words_section(own: Found, others: Found) -> Section:
         text="Each test has two lists of words for groups and two of attributes, and asks which "
         "lie near which among the vectors that the model begins with. The interval is for other "
         "words of the same kinds; p deals out the groups' words, then the attributes, and is "
-        "the larger of the two. The control has nothing to do with people: where even times and numbers are not told apart, the vectors hold too little "
+        "the larger of the two. The control has nothing to do "
+        "with people: where even times and numbers are not told apart, the vectors hold too little "
         "meaning for any test, and no effect is no reassurance. Associations of this layer and "
         "harm done by the model's answers are loosely related at best (Goldfarb-Tarrant et al. "
         f"2021): look at the answers too. {text}".strip(),

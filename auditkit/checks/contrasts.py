@@ -1,6 +1,6 @@
 """A gap between groups, of whatever quantity, as a finding and as a picture."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from math import nan
 
 from auditkit.bias.contrast import Contrast
@@ -21,21 +21,27 @@ def gap_finding(
     written: Callable[[float], str] = percent,
     apart: Callable[[float], str] = points,
     where: Mapping[str, str] | None = None,
+    nameless: Collection[str] = (),
 ) -> Finding:
     """One sentence on the largest gap: whose it is, how wide, and what chance alone would give.
 
-    what names the quantity in a sentence ("AUC"); written says a group's value, apart a gap.
+    what names the quantity in a sentence ("AUC"); written says a group's value, apart a gap. Of
+    nameless groups no value is said: taken from the total it would tell of a smaller group.
     """
     found = {"column": column, **(where or {})}
     message = ""
     if gap.estimate.defined:
         low, high = (written(float(gap.groups["value"][one])) for one in (gap.lowest, gap.highest))
+        if {gap.lowest, gap.highest} & set(nameless):
+            low = high = ""
+        else:
+            low, high = f" ({low})", f" ({high})"
         said = (
-            f"the {what} of {gap.lowest} ({low}) is {apart(gap.estimate.value)} below that of "
-            f"{gap.highest} ({high})"
+            f"the {what} of {gap.lowest}{low} is {apart(gap.estimate.value)} below that of "
+            f"{gap.highest}{high}"
         )
         if gap.estimate.value == 0:
-            said = f"the {what} is the same in all groups ({low})"
+            said = f"the {what} is the same in all groups{low}"
         message = f"By {column}, {said}; chance alone would give {apart(gap.null.mean)}."
         found |= {
             "lowest": gap.lowest,

@@ -11,7 +11,7 @@ import pandas as pd
 from auditkit.bias.clusters import Clusters, clustered_estimates
 from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, four_fifths, rows_needed
 from auditkit.bias.groups import CELLS, RATES, label, rates, share
-from auditkit.bias.suppression import may_be_shown, not_shown
+from auditkit.bias.suppression import may_be_shown, nameless, not_shown
 from auditkit.checks.base import (
     CHECKS,
     GROUP,
@@ -95,7 +95,8 @@ class GroupGap:
         gap, ratio = measured("difference"), measured("ratio")
         limit = self.max_difference
         yield finding(
-            f"{_compared(gap, counts, column)}; chance alone would give {points(gap.null.mean)}.",
+            f"{_compared(gap, counts, column, self.min_group_size)}; chance alone would give "
+            f"{points(gap.null.mean)}.",
             gap.estimate,
             metric=f"{words(self.disparity)} difference",
             unit=Unit.POINTS,
@@ -274,8 +275,11 @@ def _picture(
     )
 
 
-def _compared(gap: Disparity, counts: pd.DataFrame, column: str) -> str:
-    """The largest gap in words, with the two rates behind it."""
+def _compared(gap: Disparity, counts: pd.DataFrame, column: str, least: int) -> str:
+    """The largest gap in words, with the two rates behind it.
+
+    The rates are left out where one of them, taken from the total, would tell of a small group.
+    """
     if not gap.estimate.defined:
         return ""
     named = {label(group): place for place, group in enumerate(counts.index)}
@@ -287,6 +291,11 @@ def _compared(gap: Disparity, counts: pd.DataFrame, column: str) -> str:
     )
     if gap.estimate.value == 0:
         return f"By {column}, the {words(gap.rate)} is the same in all groups ({low})"
+    if {gap.lowest, gap.highest} & set(nameless(counts, least)):
+        return (
+            f"By {column}, {which} of {gap.lowest} is {points(gap.estimate.value)} below that of "
+            f"{gap.highest}"
+        )
     return (
         f"By {column}, {which} of {gap.lowest} ({low}) is {points(gap.estimate.value)} below that "
         f"of {gap.highest} ({high})"

@@ -16,7 +16,7 @@ from auditkit.bias.outputs.number_errors import (
     number_errors,
 )
 from auditkit.bias.outputs.number_gaps import error_gap
-from auditkit.bias.suppression import may_be_shown, not_shown
+from auditkit.bias.suppression import may_be_shown, nameless, not_shown
 from auditkit.checks.base import CHECKS, GROUP, finding, percent, points, reasons
 from auditkit.checks.contrasts import chance, gap_finding, picture
 from auditkit.data.schema import Task
@@ -90,6 +90,7 @@ class NumberEquality:
             written=_number,
             apart=_number,
             where=where if gap.estimate.defined else {},
+            nameless=nameless(_sizes(errors), self.min_group_size),
         )
 
     def _distance(
@@ -179,12 +180,17 @@ def _number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def _sizes(errors: NumberErrors) -> pd.DataFrame:
+    """The rows of each group as a count table."""
+    rows = means_by_group(errors)["rows"].to_numpy()
+    return pd.DataFrame({"tp": rows, "fp": 0, "fn": 0, "tn": 0}, index=errors.index)
+
+
 def _views(
     errors: NumberErrors, gaps: dict[str, Contrast], column: str, min_group_size: int
 ) -> Iterator[View]:
     means = means_by_group(errors)
-    rows = means["rows"].to_numpy()
-    sizes = pd.DataFrame({"tp": rows, "fp": 0, "fn": 0, "tn": 0}, index=errors.index)
+    rows, sizes = means["rows"].to_numpy(), _sizes(errors)
     shown = may_be_shown(sizes, min_group_size)
     hidden = not_shown(sizes, shown, min_group_size)
     names = [name for name, one in zip(errors.groups, shown, strict=True) if one]

@@ -12,7 +12,7 @@ from auditkit.bias.scores.abroca import Abroca, abroca
 from auditkit.bias.scores.group_calibration import GroupCalibration, group_calibration
 from auditkit.bias.scores.score_auc import auc_gap
 from auditkit.bias.scores.score_counts import ScoreCounts
-from auditkit.bias.suppression import may_be_shown, not_shown
+from auditkit.bias.suppression import may_be_shown, nameless, not_shown
 from auditkit.checks.base import CHECKS, GROUP, at_most, finding, percent, points, reasons
 from auditkit.checks.contrasts import chance, gap_finding, picture
 from auditkit.ranges import SHARE, ranged
@@ -101,7 +101,8 @@ class CalibrationByGroup:
                 bins=self.bins,
                 min_group_size=self.min_group_size,
             )
-            yield self._gap(found.gap, column)
+            hidden = nameless(counts.at(subject.threshold), self.min_group_size)
+            yield self._gap(found.gap, column, hidden)
             if len(found.table):
                 furthest[column] = found
                 totals = counts.at(subject.threshold)
@@ -117,7 +118,7 @@ class CalibrationByGroup:
             views=tuple(views),
         )
 
-    def _gap(self, gap: Contrast, column: str) -> Finding:
+    def _gap(self, gap: Contrast, column: str, hidden: tuple[str, ...]) -> Finding:
         limit = self.max_difference
         found = gap_finding(
             gap,
@@ -131,6 +132,13 @@ class CalibrationByGroup:
         )
         if not gap.estimate.defined:
             return found
+        if {gap.lowest, gap.highest} & set(hidden):
+            message = (
+                f"By {column}, what scores promise beyond what came true is "
+                f"{points(gap.estimate.value)} more for {gap.highest} than for {gap.lowest}; "
+                f"chance alone would give {points(gap.null.mean)}."
+            )
+            return replace(found, message=message)
         most, least = (float(gap.groups["value"][one]) for one in (gap.highest, gap.lowest))
         return replace(
             found,

@@ -11,7 +11,7 @@ from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
 from tests.scored import scored_groups
-from tests.subjects import subject
+from tests.subjects import counted, subject
 
 NAMES = ("auc-equality", "group-calibration", "abroca", "threshold-sweep")
 
@@ -194,3 +194,29 @@ def test_rows_of_one_person_widen_what_is_said_of_scores():
         assert widths[1] == pytest.approx(widths[0], rel=0.25)
         assert widths[2] < 0.75 * widths[1]
         assert "clusters" in many.method or name == "abroca"
+
+
+def test_the_figures_of_a_group_that_hides_a_smaller_one_stand_in_no_sentence():
+    # Three rows of "few" are hidden, and so b, the next smallest: its rate would give them away.
+    frame = counted(a=(40, 10, 10, 40), b=(10, 2, 30, 20), few=(1, 0, 1, 1))
+    (gap, *_), _ = outcome("demographic-parity", subject(frame))
+    rate = 100 * 12 / 62
+    assert gap.where["lowest"] == "b"
+    assert f"{rate:.1f} %" not in gap.message
+    assert "50.0 %" not in gap.message  # a's rate and the gap would give b's
+    assert "the selection rate of b is 30.6 points below that of a" in gap.message
+    (plain, *_), _ = outcome("demographic-parity", subject(frame[frame["group"] != "few"]))
+    assert f"b ({rate:.1f} %)" in plain.message
+
+
+def test_what_is_promised_to_a_group_that_hides_a_smaller_one_stands_in_no_sentence():
+    made = scored_groups(n=600, groups="ab", skew=0.2)
+    group = made.frame["group"].to_numpy(object)
+    group[:4] = "few"
+    frame = made.frame.assign(group=group)
+    (gap, *_), section = outcome(
+        "group-calibration", subject(frame, prediction=None, score="score")
+    )
+    assert "points more for b than for a" in gap.message
+    assert gap.message.count("points") == 2  # the gap, and chance
+    assert not [view for view in section.views if len(view.frame) > 1]

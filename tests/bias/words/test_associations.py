@@ -344,7 +344,7 @@ def test_the_p_of_attributes_is_worked_out_by_hand():
 
 
 def test_lists_that_differ_aside_have_a_small_p_by_targets_alone_and_not_by_both():
-    generator, alone, both = rng(5), [], []
+    generator, alone, both = np.random.default_rng(5), [], []
     lists = tuple([f"{key}{i}" for i in range(8)] for key in "xyab")
     centres = (np.eye(50)[0], -np.eye(50)[0], np.zeros(50), np.zeros(50))
     for _ in range(200):
