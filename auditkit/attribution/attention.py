@@ -15,10 +15,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear
 
+from auditkit.attribution.memory import MEGABYTE
+from auditkit.attribution.question import Question
 from auditkit.errors import NotApplicable
 from auditkit.models.transformer.blocks import Attention
 from auditkit.models.transformer.weights import attention_weights
 
+COPIES = 8  # of the weights that a pass keeps: their scores, their gradients, in two precisions
 NONE = (
     "it has no attention that shows its weights (that of auditkit's transformers, "
     "nn.MultiheadAttention or nn.TransformerEncoder)"
@@ -73,6 +76,16 @@ def parted(looks: list[Look]) -> tuple[list[Look], list[Look]]:
     begun = first > 0 and looks[first - 1].weights.shape[2] == looks[first].weights.shape[2]
     start = first - 1 if begun else first
     return looks[:start], looks[start:]
+
+
+def rows_watched(question: Question, looks: list[Look]) -> int:
+    """Rows a pass while watched: weights are kept with their gradients, and so a few times."""
+    looks.clear()
+    with torch.no_grad():
+        question.model(*(one[:1] for one in question.inputs))
+    row = COPIES * sum(one.weights.numel() * one.weights.element_size() for one in looks)
+    looks.clear()
+    return max(1, min(question.at_once, question.runtime.memory * MEGABYTE // max(row, 1)))
 
 
 def _is_torchs(module: nn.Module) -> bool:

@@ -10,9 +10,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from auditkit.attribution.attention import NONE, Look, attends, parted, watching
+from auditkit.attribution.attention import (
+    NONE,
+    Look,
+    attends,
+    parted,
+    rows_watched,
+    watching,
+)
 from auditkit.attribution.base import METHODS, Family, Found, Method
-from auditkit.attribution.memory import MEGABYTE
 from auditkit.attribution.question import Question
 from auditkit.errors import NotApplicable
 
@@ -159,7 +165,7 @@ def _over(question: Question, given: Callable[[_Pass], Given]) -> Found:
     rows = torch.arange(question.rows, device=question.device)
     parts = []
     with watching(question.model) as looks:  # type: ignore[arg-type]
-        for part in torch.split(rows, _at_once(question, looks)):
+        for part in torch.split(rows, rows_watched(question, looks)):
             looks.clear()
             values = given(_pass(question, looks, part))
             parts.append(_folded(question, values, _places(question, looks), part))
@@ -181,15 +187,6 @@ def _pass(question: Question, looks: list[Look], rows: Tensor) -> _Pass:
         slopes=slopes[:-1],
         read=size / size.sum(dim=1, keepdim=True).clamp(min=1e-300),
     )
-
-
-def _at_once(question: Question, looks: list[Look]) -> int:
-    """Rows a pass: weights are kept with their gradients, and so a few times."""
-    looks.clear()
-    with torch.no_grad():
-        question.model(*(one[:1] for one in question.inputs))
-    row = 8 * sum(4 * one.weights.numel() for one in looks)
-    return max(1, min(question.at_once, question.runtime.memory * MEGABYTE // max(row, 1)))
 
 
 def _places(question: Question, looks: list[Look]) -> tuple[int, ...]:

@@ -56,3 +56,9 @@ def hidden(
         rows = (repeated(others, sizes, tokens.shape[1]), *held)
         found["sample"] = Baseline(name="sample", rows=rows)
     return found
+
+
+def sizes_of(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """How many tokens (B,) the text read has, and that written so far where there is one."""
+    _tokens, lengths, *written = inputs
+    return (lengths, written[1] + 1) if written else (lengths,)

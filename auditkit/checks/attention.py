@@ -1,0 +1,152 @@
+"""What the attention of a transformer shows, and how far that is from what decides."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import pandas as pd
+
+from auditkit.attribution.attention import attends
+from auditkit.attribution.base import METHODS, Family
+from auditkit.attribution.heads import habits, marks_of
+from auditkit.attribution.judging.examination import Examination
+from auditkit.attribution.judging.verdicts import Verdict
+from auditkit.attribution.question import at_rest
+from auditkit.checks.base import CHECKS, finding, words
+from auditkit.errors import NotApplicable
+from auditkit.models.explainable import Explainable
+from auditkit.models.explainable.texts import sizes_of
+from auditkit.results import Finding, Heatmap, Section, Table, Topic, Unit
+from auditkit.statistics.estimate import Estimate
+from auditkit.subject import Subject
+
+CONTROL = "random"
+LOOKS_AT = {
+    "first": "first token",
+    "before": "token before",
+    "itself": "itself",
+    "marks": "punctuation",
+    "evenness": "evenness",
+}
+IS = (
+    "Attention says from which tokens a layer fetched, not what decided: what was fetched may be "
+    "passed over, and very different weights can give the same answer."
+)
+
+
+@CHECKS.register("attention")
+@dataclass(frozen=True, kw_only=True)
+class Attention:
+    """Does a transformer's attention point at what decides? Measured, never judged.
+
+    Each method that reads the weights beside one that takes words out and asks the model, and
+    beside chance; and what each head looks at, whatever the text says.
+    """
+
+    rule: ClassVar[str] = "AK506"
+    title: ClassVar[str] = "What attention shows"
+    topic: ClassVar[Topic] = Topic.EXPLANATION
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """Findings of agreement, a table of them, and a map of the heads."""
+        rows = subject.explained.of(subject.explained.rows)
+        if rows.medium != "text" or not attends(rows.module):
+            raise NotApplicable("the model is no transformer that reads texts: it has no attention")
+        found = subject.explained.examination
+        judge = _asks(found)
+        lines = list(_agreements(found, judge))
+        for name, estimate, null in lines:
+            yield finding(
+                f"{words(name).capitalize()} puts words in the order in which taking them out "
+                f"({words(judge)}) moves the answer by a rank correlation of {estimate.value:.2f} "
+                f"({estimate.low:.2f} to {estimate.high:.2f}); drawn by chance it is {null:.2f}.",
+                estimate,
+                metric=f"agreement of {words(name)} with {words(judge)}",
+                unit=Unit.NUMBER,
+                null=null,
+                where={"method": name},
+            )
+        yield Section(
+            title="Does attention point at what decides?",
+            text=f"{IS} Each row's words are ranked by attention and by what happens to the answer "
+            f"when they are taken out ({words(judge)}): 1 is the same order, 0 none in common.",
+            views=(_table(found, judge, lines),),
+        )
+        yield _heads(rows)
+
+
+def _asks(found: Examination) -> str:
+    """The method by perturbation that did best on this model."""
+    order = [*found.verdicts(Verdict.TRUSTED), *found.verdicts(Verdict.WEAK), *found.attributions]
+    names = [one for one in order if METHODS[one].family is Family.PERTURBATION]
+    if not names:
+        raise NotApplicable("no method that takes words out could be asked: nothing to compare")
+    return names[0]
+
+
+def _agreements(found: Examination, judge: str) -> Iterator[tuple[str, Estimate, float]]:
+    """Each attention method's agreement with the judge, and that of chance."""
+    null = _pair(found.pairs, CONTROL, judge).value
+    for name in found.attributions:
+        if METHODS[name].family is Family.ATTENTION:
+            yield name, _pair(found.pairs, name, judge), null
+
+
+def _pair(pairs: pd.DataFrame, one: str, other: str) -> Estimate:
+    both = pairs["method"].isin([one, other]) & pairs["other"].isin([one, other])
+    line = pairs[both].iloc[0]
+    return Estimate(
+        value=float(line["rank correlation"]),
+        low=float(line["low"]),
+        high=float(line["high"]),
+        n=int(line["rows"]),
+        method="Spearman's correlation over a row's words; Student's t over rows",
+        reason="" if line["rows"] else "in no row does one of the two vary",
+    )
+
+
+def _table(found: Examination, judge: str, lines: Sequence[tuple[str, Estimate, float]]) -> Table:
+    frame = pd.DataFrame(
+        {
+            "method": [words(name) for name, _, _ in lines],
+            "what it is": [METHODS[name].summary for name, _, _ in lines],
+            "agreement": [one.value for _, one, _ in lines],
+            "from": [one.low for _, one, _ in lines],
+            "to": [one.high for _, one, _ in lines],
+            "by chance": [null for _, _, null in lines],
+            "on this model": [found.verdict(name).value for name, _, _ in lines],
+        }
+    )
+    return Table(title=f"Attention beside {words(judge)}", frame=frame, verdicts=("on this model",))
+
+
+def _heads(rows: Explainable) -> Section:
+    with at_rest(rows.module):
+        frame = habits(rows.question(), sizes_of(rows.inputs), marks_of(rows.players))
+    shown = [name for name in LOOKS_AT if frame[name].notna().any()]
+    views = []
+    for kind, part in frame.groupby("looks", sort=False):
+        names = [
+            f"layer {layer}, head {head}" if head else "all alike"
+            for layer, head in zip(part["layer"], part["head"], strict=True)
+        ]
+        long = part[shown].set_axis([LOOKS_AT[name] for name in shown], axis=1)
+        long = long.assign(head=names).melt("head", var_name="looks at", value_name="share")
+        views.append(
+            Heatmap(
+                title=f"Shares of each head's attention: {kind}",
+                frame=long[long["share"].notna()],
+                x="looks at",
+                y="head",
+                value="share",
+                unit=Unit.SHARE,
+            )
+        )
+    return Section(
+        title="What does each head look at?",
+        text="Mean shares over the tokens that look. The last line is a head that looks at all "
+        "tokens alike, which has an evenness of 100 %; a head that looks at one alone has 0 %. A "
+        "head that looks at the token before, or at punctuation, in every text alike says little "
+        "about any one answer.",
+        views=tuple(views),
+    )
