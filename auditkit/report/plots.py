@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from auditkit.errors import UsageError
 from auditkit.report import images
-from auditkit.report.axes import Figure, inert
+from auditkit.report.axes import Figure, inert, layout_of
 from auditkit.report.figures import figure
 from auditkit.report.templates import template
 from auditkit.results import Bars, ImageScores, TokenScores, View
@@ -34,7 +34,7 @@ def plot(view: View, *, dark: bool = False) -> go.Figure:
         made["layout"][axis].pop("ticktextnarrow", None)  # report.js reads it on narrow pages
     coloured = go.Figure(_resolved(made, colours(dark)))
     coloured.update_layout(
-        title=view.title, margin={"t": 60}, paper_bgcolor=colours(dark)["--paper"]
+        title=inert(view.title), margin={"t": 60}, paper_bgcolor=colours(dark)["--paper"]
     )
     return coloured
 
@@ -74,22 +74,18 @@ def _as_pictures(view: ImageScores) -> Figure:
                     "x": j,
                     "y": -i,
                     "sizex": 0.95,
-                    "sizey": 0.85,
+                    "sizey": 0.8,
                     "xref": "x",
                     "yref": "y",
                 }
             )
         place = {"x": 0, "y": -i, "showarrow": False, "xanchor": "left", "yanchor": "bottom"}
-        names.append(place | {"text": f"{inert(one.item)}: {inert(one.where)}"})
-    axis = {"visible": False}
-    return {
-        "data": [{"type": "scatter", "x": [], "y": []}],
-        "layout": {
-            "images": shown,
-            "annotations": names,
-            "xaxis": axis | {"range": [0, 2], "constrain": "domain"},
-            "yaxis": axis | {"range": [0.2 - len(made), 0.2], "scaleanchor": "x"},
-            "height": 90 + SIDE * len(made),
-            "width": 2 * SIDE,
-        },
+        names.append(place | {"text": f"{inert(one.item)}<br>{inert(one.where)}", "align": "left"})
+    layout = layout_of(90 + SIDE * len(made), legend=False) | {"width": 2 * SIDE, "images": shown}
+    hidden = {"visible": False, "fixedrange": True}
+    layout |= {
+        "annotations": names,
+        "xaxis": hidden | {"range": [0, 2], "constrain": "domain"},
+        "yaxis": hidden | {"range": [0.2 - len(made), 0.2], "scaleanchor": "x"},
     }
+    return {"data": [{"type": "scatter", "x": [], "y": []}], "layout": layout}
