@@ -18,7 +18,9 @@ from auditkit.attribution.methods.controls import distances
 from auditkit.attribution.players import HELD
 from auditkit.attribution.question import Cost, Question, at_rest
 
-FEW = 8  # rows that a method is asked about again: with other weights, seeds, baselines
+FEW = 12  # rows that a method is asked about again: with other weights, seeds, baselines
+FEWEST = 4  # of a costly one, whose passes for them are held near AGAIN
+AGAIN = 1000
 SIZE = "input_size"
 
 
@@ -26,7 +28,8 @@ SIZE = "input_size"
 class Bench:
     """A question with the sets that all methods are tried on, and what is to be compared.
 
-    few are the rows asked again; seed is that of the examination.
+    few are the rows asked again; seed is that of the examination; networks are () where the
+    model is a mere function.
     """
 
     question: Question
@@ -35,9 +38,21 @@ class Bench:
     few: Tensor
     seed: int
     baselines: tuple[Baseline, ...]
-    untrained: Callable[[], nn.Module] | None
+    networks: tuple[nn.Module, ...]
     relabelled: nn.Module | None
     truth: Tensor | None
+
+    def for_passes(self, passes: float) -> "Bench":
+        """The bench with as many rows asked again as a method of so many passes a row allows."""
+        rows = int(min(len(self.few), max(FEWEST, AGAIN // max(passes, 1))))
+        return self if rows == len(self.few) else self._shorter.setdefault(rows, self._first(rows))
+
+    @cached_property
+    def _shorter(self) -> dict[int, "Bench"]:
+        return {}
+
+    def _first(self, rows: int) -> "Bench":
+        return replace(self, few=self.few[:rows])
 
     def generator(self, name: str) -> torch.Generator:
         """Draws for one method, which no other method changes."""
@@ -93,17 +108,6 @@ class Bench:
                 found.append(self._flat(one))
         return tuple(found)
 
-    @cached_property
-    def networks(self) -> tuple[nn.Module, ...]:
-        """Networks that were not trained to the end, () where the model is a mere function."""
-        if self.untrained is not None:
-            return tuple(self.untrained().to(self.question.device) for _ in range(NETWORKS))
-        model = self.question.model
-        if not isinstance(model, nn.Module) or not any(True for _ in model.parameters()):
-            return ()
-        with self.question.runtime.seeded("networks drawn anew"):
-            return tuple(redrawn(model, self.question.inputs) for _ in range(NETWORKS))
-
     def map(self, found: Attributions) -> Tensor:
         """All numbers of an explanation of the few rows, (b, N); 0 where no player moves them."""
         return self._flat(found.values)
@@ -146,7 +150,20 @@ def bench_of(
         few=torch.arange(min(FEW, question.rows)),
         seed=seed,
         baselines=baselines,
-        untrained=untrained,
+        networks=_networks(question, untrained),
         relabelled=relabelled,
         truth=None if truth is None else truth.cpu().bool().expand(exists.shape),
     )
+
+
+def _networks(
+    question: Question, untrained: Callable[[], nn.Module] | None
+) -> tuple[nn.Module, ...]:
+    """Networks of the same kind that know less."""
+    if untrained is not None:
+        return tuple(untrained().to(question.device) for _ in range(NETWORKS))
+    model = question.model
+    if not isinstance(model, nn.Module) or not any(True for _ in model.parameters()):
+        return ()
+    with question.runtime.seeded("networks drawn anew"):
+        return tuple(redrawn(model, question.inputs) for _ in range(NETWORKS))

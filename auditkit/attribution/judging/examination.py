@@ -77,7 +77,8 @@ class Examination:
     def table(self) -> pd.DataFrame:
         """A line for each method, the best first: family, verdict, each test's number, why.
 
-        A test that no method could be put to has no column. passes are rows sent forward and back for each explained row.
+        A test that no method could be put to has no column. passes are rows sent forward and back
+        for each explained row.
         """
         lines = []
         for name in sorted(self.attributions, key=lambda one: (self._grade(one), self._order(one))):

@@ -16,21 +16,26 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from auditkit.attribution.judging.ranking import partial_rank_correlation
+from auditkit.attribution.surface import embeds
 
 NETWORKS = 2
 LARGE = 120  # numbers in a map: ten for each of what is taken out of their ranks
 
 
 def redrawn(model: nn.Module, inputs: tuple[Tensor, ...], *, all_of_it: bool = False) -> nn.Module:
-    """A copy of a model whose later half of layers, in the order of their calls, is drawn anew.
+    """A copy of a model whose embeddings and later half of other layers are drawn anew.
 
-    A layer draws as it did when it was made (`reset_parameters`); one that cannot, from the
-    normal law of its weights' own mean and spread. Running statistics are taken again from
-    `inputs`. Draws from torch's generator: call it inside `runtime.seeded(...)`.
+    Their order is that of their calls. What was learnt of a word stands in its embedding: left
+    as it is, a faithful explanation finds it again whatever comes after. A layer draws as it
+    did when it was made (`reset_parameters`); one that cannot, from the normal law of its
+    weights' own mean and spread. Running statistics are taken again from `inputs`. Draws from
+    torch's generator: call it inside `runtime.seeded(...)`.
     """
     copy = deepcopy(model)
     layers = _layers(copy, inputs)
-    for layer in layers if all_of_it else layers[len(layers) // 2 :]:
+    tables = [one for one in layers if embeds(one)]
+    rest = [one for one in layers if not embeds(one)]
+    for layer in layers if all_of_it else tables + rest[len(rest) // 2 :]:
         _redraw(layer)
     _settle(copy, inputs)
     return copy

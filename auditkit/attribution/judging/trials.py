@@ -48,7 +48,8 @@ def tests_of(
     row = METHODS[found.method]
     scores = bench.oriented(found)
     yield from _order(bench, found.method, curves)
-    yield from _tried(lambda: _randomised(bench, found, options))
+    shorter = bench.for_passes((found.forward + found.backward) / len(found.answers))
+    yield from _tried(lambda: _randomised(shorter, found, options))
     if row.complete:
         yield adds_up(found.method, completeness_gap(found))
     if bench.truth is not None:
@@ -59,8 +60,8 @@ def tests_of(
     yield _infidelity(bench, found.method, scores)
     if reads_words(bench.removal):
         yield from _words(bench, found.method, curves)
-    yield from _tried(lambda: _stable(bench, found, options))
-    yield from _tried(lambda: _sensitive(bench, found, options))
+    yield from _tried(lambda: _stable(shorter, found, options))
+    yield from _tried(lambda: _sensitive(shorter, found, options))
     sizes = found.of(bench.question.players).abs()
     words = "1 where a single player has all the weight, 0 where all have as much: {value}"
     yield measured(found.method, "gini", gini(sizes, bench.exists), words)
