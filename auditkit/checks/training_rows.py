@@ -26,7 +26,6 @@ from auditkit.checks.training_rows_views import (
     agreements,
     answer,
     doubted,
-    explained,
     lesson_of,
 )
 from auditkit.data.schema import Medium, Task
@@ -121,8 +120,7 @@ class TrainingRows:
         for one, scores in zip(lesson.explained, lesson.estimates[INFLUENCE], strict=True):
             found = (*helpful(scores, self.shown), *harmful(scores, self.shown))
             places = lesson.places[[taught.row for taught in found]].tolist()
-            title = explained(one, table, outputs)
-            views.append(lesson_of(title, lesson.train, places, found))
+            views.append(lesson_of(one, (table, outputs), lesson.train, places, found))
         return Section(
             title="Which training rows taught it what it says of these?",
             text="A row that helped brought the model nearer to what is recorded for the row "
@@ -234,9 +232,10 @@ class Lesson:
 def _agreement(exam: Examined, found: Estimate, lesson: Lesson, holds: bool) -> Finding:
     end = "" if holds else " That is too little, and no rows are shown."
     return finding(
-        f"What leaving a row out would do was estimated for {lesson.looked_at}. For {exam.rows} "
-        "of them the last layer was trained again without the row: what happened was in the order "
-        f"foretold to {found.value:.2f} (1 is the same order, 0 is chance).{end}",
+        "What a training row did for an answer is estimated, and holds as far as this: beside "
+        f"training the last layer again without the row, rank correlation {found.value:.2f} over "
+        f"{exam.rows} rows (1 is the same order, 0 chance). Looked at were "
+        f"{lesson.looked_at}.{end}",
         found,
         metric="agreement with training again",
         unit=Unit.NUMBER,
@@ -248,9 +247,9 @@ def _search(search: Planted, lesson: Lesson, finds: bool) -> Finding:
     many = f"{search.first.n:,}"
     end = "" if finds else " That may be chance, and no rows are listed."
     return finding(
-        f"{many} wrong labels were planted among {len(lesson.places):,} training rows and the "
-        f"last layer trained on them: of the {many} rows then most doubted, "
-        f"{percent(search.first.value)} were planted (by chance {percent(search.share)}).{end}",
+        f"Of {many} wrong labels planted among {len(lesson.places):,} training rows, "
+        f"{percent(search.first.value)} are among the {many} rows most doubted (by chance "
+        f"{percent(search.share)}): so far can its list of rows to look at again be trusted.{end}",
         search.first,
         metric="planted wrong labels found",
         null=search.share,

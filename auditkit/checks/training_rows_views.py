@@ -40,10 +40,17 @@ def agreements(exam: Examined) -> Section:
     )
 
 
-def lesson_of(title: str, rows: Rows, places: list[int], found: tuple[Taught, ...]) -> Table:
+def lesson_of(
+    explained: Chosen,
+    audited: tuple[Rows, Outputs],
+    rows: Rows,
+    places: list[int],
+    found: tuple[Taught, ...],
+) -> Table:
     """The training rows that helped and harmed one explained row; places are theirs."""
     return _table(
-        title,
+        f"{explained.why.capitalize()}: audited row {explained.row + 1:,}",
+        _told(explained.row, *audited),
         rows,
         places,
         {
@@ -55,18 +62,8 @@ def lesson_of(title: str, rows: Rows, places: list[int], found: tuple[Taught, ..
 
 def doubted(rows: Rows, places: list[int], said: list[str]) -> Table:
     """Training rows to be looked at again, with what the model says of them."""
-    return _table("Training rows most to be doubted", rows, places, {"the model says": said})
-
-
-def explained(why: Chosen, rows: Rows, outputs: Outputs) -> str:
-    """An explained row in words: why it was chosen, what it is, what the model says of it."""
-    here = rows.frame.iloc[[why.row]]
-    told = values(here, rows)[0]
-    recorded = here[rows.schema.target.name].iloc[0]
-    return (
-        f"{why.why.capitalize()}, audited row {why.row + 1:,}{f': {told}' if told else ''}. The "
-        f"model says {answer(outputs, rows, why.row)}; recorded is {recorded}"
-    )
+    title = "Training rows most to be doubted"
+    return _table(title, "", rows, places, {"the model says": said})
 
 
 def answer(outputs: Outputs, rows: Rows, row: int) -> str:
@@ -102,7 +99,18 @@ def values(frame: pd.DataFrame, rows: Rows) -> list[str]:
             return [""] * len(frame)
 
 
-def _table(title: str, rows: Rows, places: list[int], columns: dict[str, list[str]]) -> Table:
+def _told(row: int, rows: Rows, outputs: Outputs) -> str:
+    """An explained row in words: what it is, what the model says of it and what is recorded."""
+    here = rows.frame.iloc[[row]]
+    told = values(here, rows)[0]
+    recorded = here[rows.schema.target.name].iloc[0]
+    said = f"The model says {answer(outputs, rows, row)}; recorded is {recorded}."
+    return f"{said} {told}" if told else said
+
+
+def _table(
+    title: str, text: str, rows: Rows, places: list[int], columns: dict[str, list[str]]
+) -> Table:
     """Training rows by their number, label and values, beside what is said of them."""
     frame = rows.frame.iloc[places]
     told = values(frame, rows)
@@ -112,4 +120,4 @@ def _table(title: str, rows: Rows, places: list[int], columns: dict[str, list[st
         **columns,
         **({"values": told} if any(told) else {}),
     }
-    return Table(title=title, frame=pd.DataFrame(lines))
+    return Table(title=title, text=text, frame=pd.DataFrame(lines))

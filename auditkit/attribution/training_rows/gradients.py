@@ -129,8 +129,14 @@ class RowGradients:
             return self.loss(functional_call(self.model, weights, one), target[None])[0]
 
         each = vmap(grad(cost), in_dims=(None, 0, *[0] * len(rows.inputs)))
-        found = each(chosen, rows.targets, *rows.inputs)
-        return torch.cat([found[name].flatten(1) for name in self.names], dim=1)
+        parts = each(chosen, rows.targets, *rows.inputs)
+        found = torch.empty(len(rows), self.size, dtype=torch.float64, device=rows.targets.device)
+        start = 0
+        for name in self.names:
+            part = parts.pop(name).flatten(1)
+            found[:, start : start + part.shape[1]] = part
+            start += part.shape[1]
+        return found
 
     def _by_loop(self, rows: Rows) -> Tensor:
         weights = list(self._chosen.values())
