@@ -76,7 +76,7 @@ class Counterfactuals:
             subject.frame.iloc[rows].reset_index(drop=True),
             seen_of(subject),
             threshold=subject.threshold,
-            effort=Effort(most=self.most, budget=self.budget),
+            effort=Effort(most=self.most, budget=self.budget, thorough=False),
             real=source_of(subject),
         )
         by_row = dict(zip(rows.tolist(), found.rows, strict=True))
@@ -111,7 +111,7 @@ class Counterfactuals:
             column,
             vocabulary,
             threshold=subject.threshold,
-            effort=Effort(most=self.most_words, budget=self.budget),
+            effort=Effort(most=self.most_words, budget=self.budget, thorough=False),
             leaning=vocabulary.leaning(subject.frame[column].astype(str).tolist(), scores),
         )
         turned = [any(len(it.words) == 1 for it in one.found) for one in found]

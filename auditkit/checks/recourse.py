@@ -90,7 +90,7 @@ class Recourse:
             subject.frame.iloc[rows].reset_index(drop=True),
             seen_of(subject, self.measure),
             threshold=subject.threshold,
-            effort=Effort(most=self.most, budget=self.budget, several=1),
+            effort=Effort(most=self.most, budget=self.budget, several=1, thorough=False),
         )
 
     def _gaps(

@@ -16,7 +16,8 @@ from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
 from tests.answers import animals, prices, speeches, spellings
-from tests.flipped import by_group, deciding, people, reading
+from tests.explaining import network
+from tests.flipped import by_group, by_merit, deciding, people, reading
 from tests.learned import learner
 from tests.prejudiced import reader, speaker
 from tests.recommending import recommender
@@ -87,6 +88,11 @@ def within_branches(gap: float) -> Subject:
     made = subject(gap_of(gap))
     branch = Column(name="branch", kind=Kind.CATEGORICAL)
     return replace(made, controls=(branch,))
+
+
+def further(rows: pd.DataFrame) -> np.ndarray:
+    """Who is of group b needs more merit than others, by 2."""
+    return by_merit(rows.assign(merit=rows["merit"] - 2 * (rows["group"] == "b")))
 
 
 def nobody() -> Subject:
@@ -277,15 +283,51 @@ CASES = {
         lambda: deciding(by_group), deciding, lambda: subject(gap_of(0.0), features=("merit",))
     ),
     "flipped-terms": Cases(lambda: reading(lean=0.3), reading, lambda: subject(gap_of(0.0))),
+    "attention": Cases(
+        lambda: learner("encoder"),
+        lambda: learner("encoder"),
+        lambda: subject(gap_of(0.0)),
+    ),
     "training-rows": Cases(learner, lambda: learner("encoder"), lambda: subject(gap_of(0.0))),
+    "counterfactuals": Cases(
+        deciding,
+        lambda: deciding(lambda rows: by_merit(rows.assign(merit=rows["merit"] - 3))),
+        animals,
+        {"max_single": 0.2},
+    ),
+    "recourse": Cases(
+        lambda: deciding(further),
+        deciding,
+        speeches,
+        {"max_difference": 1.0},
+    ),
     "proxies": Cases(
         lambda: deciding(frame=people().assign(merit=lambda rows: rows["age"])),
         deciding,
         speeches,
         {"max_auc": 0.7},
     ),
+    "explanations": Cases(
+        lambda: network((0.0,) * 5),
+        network,
+        lambda: subject(gap_of(0.0)),
+        {"min_trusted": 1},
+    ),
+    "importance": Cases(network, network, lambda: subject(gap_of(0.0))),
+    "explained-rows": Cases(network, network, lambda: subject(gap_of(0.0))),
+    "sensitive-weight": Cases(
+        lambda: network((3.0, 0.5, 0.0, 0.5, 0.0)),
+        network,
+        lambda: subject(gap_of(0.0)),
+        {"max_share": 0.4},
+    ),
+    "explanation-quality": Cases(network, network, lambda: subject(gap_of(0.0))),
 }
 ONLY_MEASURES = {
+    "importance",
+    "explained-rows",
+    "explanation-quality",
+    "attention",
     "threshold-sweep",
     "group-results",
     "group-sizes",

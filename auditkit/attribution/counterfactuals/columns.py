@@ -182,6 +182,26 @@ class Seen:
             found[:, moves] = self.priced(own, facet.columns, facet.options)
         return found
 
+    def floors(self, own: Own, price: Floats) -> Floats:
+        """What values between a row's own, which is one, and that of each move cost at least, (m,).
+
+        price (m,) is that of the moves; of anything but single numbers the floor is the price.
+        """
+        found = price.copy()
+        for place, facet in enumerate(self.facets):
+            numbers = self.columns[facet.columns[0]].numbers
+            if len(facet.columns) > 1 or numbers is None:
+                continue
+            moves = np.flatnonzero(self.slot == place)
+            values, here = numbers[facet.options[:, 0]], own.numbers[0, facet.columns[0]]
+            cost = price[moves]
+            before, after = np.append(0.0, cost[:-1]), np.append(cost[1:], 0.0)
+            beside = np.append(-np.inf, values[:-1]), np.append(values[1:], np.inf)
+            up = np.where(beside[0] > here, before, 0.0)
+            down = np.where(beside[1] < here, after, 0.0)
+            found[moves] = np.where(values > here, up, down)
+        return found
+
     def priced(self, own: Own, columns: Sequence[int], options: Ints) -> Floats:
         """The cost of options (m, columns) to r rows, (r, m): that of the column that moves most.
 

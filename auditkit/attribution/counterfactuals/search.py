@@ -24,6 +24,7 @@ Asking = Generator[Any, Floats, Result]
 WAVE = 48  # sets of changes that are asked about before looking at the answers
 SLACK = 0.25  # of what is lacking: sets that promise so much less are still asked about
 EDGE = 1e-6  # scores nearer than this to 0 and 1 are held there before their logarithm is taken
+WORTH = 0.05  # of the cost is what one change more has to save
 SAME = 1e-9  # prices closer than this are equal
 
 
@@ -33,12 +34,14 @@ class Effort:
 
     most bounds the changes made at once, budget the sets of changes that a model is asked about
     for one row, width how many unfinished sets are gone on with, several the answers given.
+    thorough asks about every two changes that would be cheaper, not about promising ones alone.
     """
 
     most: int = ranged(4, 1, 50)
     budget: int = ranged(1000, 1, 10_000_000)
     width: int = ranged(16, 1, 10_000)
     several: int = ranged(3, 1, 100)
+    thorough: bool = True
 
     def __post_init__(self) -> None:
         require_ranges(self, "a search")
@@ -81,13 +84,15 @@ class Choices:
     """The changes open to one row: m moves, each of a slot of which one move can be made.
 
     price (m,), infinite where a move is barred; of answers at one price the one whose moves are
-    more common (m,) is preferred. clash (m, m) says which two moves cannot stand
-    together, against (m, slots) which cannot stand beside what the row has in another slot.
+    more common (m,) is preferred. floor (m,) is what a value between that of a move and the row's
+    own costs at least, the move's price where there is none. clash (m, m) says which two moves
+    cannot stand together, against (m, slots) which cannot stand beside what the row has there.
     """
 
     slot: Ints
     price: Floats
     common: Floats
+    floor: Floats | None = None
     clash: Mask | None = None
     against: Mask | None = None
 
@@ -128,8 +133,9 @@ class Answer:
 class Answers:
     """What a search came to: the cheapest for each number of changes, then others.
 
-    asked counts the sets of changes put to the model. complete says that every set of up to two
-    moves that would be cheaper than the cheapest answer was asked about: of these there is none.
+    One change more has to save a twentieth of the cost. asked counts the sets of changes put to
+    the model. complete says that every set of up to two moves was asked about, but for those that
+    could not be better than an answer.
     """
 
     found: tuple[Answer, ...]
@@ -187,9 +193,16 @@ class _Search:
     def left(self) -> int:
         return self.effort.budget - self.asked
 
-    @property
-    def best(self) -> float:
-        return min((one.price for one in self.answers), default=np.inf)
+    def bound(self, size: int) -> float:
+        """What a set of so many moves must cost less than, to be worth asking about."""
+        return min(
+            (
+                one.price * (1 - WORTH if len(one.moves) < size else 1) - SAME
+                for one in self.answers
+                if len(one.moves) <= size
+            ),
+            default=np.inf,
+        )
 
     def singles(self) -> Ints:
         """Every allowed move, the cheapest first."""
@@ -226,7 +239,7 @@ class _Search:
         if parents.shape[1] == 1:  # each pair once
             fresh &= parents < single
         price = choices.price[parents].sum(axis=1)[:, None] + choices.price[single]
-        fresh &= price < self.best - SAME
+        fresh &= price < self.bound(parents.shape[1] + 1)
         kept = np.flatnonzero(fresh.ravel())
         sets = np.concatenate([parents[a[kept]], single[b[kept], None]], axis=1)
         promised = gains[a[kept]] + self.gain[single[b[kept]]]
@@ -243,10 +256,13 @@ class _Search:
         Where none does and nothing has been found, those that come nearest, once a size.
         """
         price = self.choices.price[sets].sum(axis=1)
-        open_ = price < self.best - SAME
+        open_ = price < self.bound(sets.shape[1])
         enough = np.flatnonzero(open_ & (promised >= (1 - SLACK) * self.need))
         if len(enough):
             chosen = enough[np.argsort(price[enough], kind="stable")]
+        elif self.effort.thorough and sets.shape[1] == 2:
+            rest = np.flatnonzero(open_)
+            chosen = rest[np.argsort(price[rest], kind="stable")]
         elif self.answers or not len(sets) or self._probed >= sets.shape[1]:
             return np.empty(0, np.int64)
         else:
@@ -258,7 +274,7 @@ class _Search:
 
     def cheaper(self, sets: Ints) -> bool:
         """Whether there is one among these that costs less than the best answer."""
-        return bool(np.any(self.choices.price[sets].sum(axis=1) < self.best - SAME))
+        return bool(np.any(self.choices.price[sets].sum(axis=1) < self.bound(sets.shape[1])))
 
     def nearer(self, answer: Answer) -> Ints:
         """The answer with one move left out, or a cheaper one in its place: (q, k), -1 for none."""
@@ -280,16 +296,19 @@ class _Search:
         return least if least.price < answer.price - SAME else None
 
     def frontier(self) -> list[Answer]:
-        """For each number of changes the cheapest answer, where it is cheaper than with fewer."""
+        """For each number of changes the cheapest answer, where it saves WORTH of fewer ones'."""
         kept: list[Answer] = []
         for one in sorted(self.answers, key=lambda it: (len(it.moves), *it.order)):
-            if not kept or (len(one.moves) > len(kept[-1].moves) and one.price < kept[-1].price):
+            if not kept or (
+                len(one.moves) > len(kept[-1].moves) and one.price < (1 - WORTH) * kept[-1].price
+            ):
                 kept.append(one)
         return kept
 
     def chosen(self) -> tuple[Answer, ...]:
-        """The frontier, then the cheapest that change something else."""
+        """The frontier, single moves that may yet be cheaper, the cheapest of something else."""
         kept = self.frontier()
+        kept += [one for one in self._contenders() if one not in kept]
         for one in sorted(self.answers, key=lambda it: it.order):
             if len(kept) >= self.effort.several:
                 break
@@ -297,6 +316,17 @@ class _Search:
             if not any(self._slots(other) <= slots for other in kept):
                 kept.append(one)
         return tuple(kept)
+
+    def _contenders(self) -> list[Answer]:
+        """The cheapest single move of each slot, where a value nearer by may be the cheapest."""
+        if self.choices.floor is None:
+            return []
+        found: dict[int, Answer] = {}
+        for one in sorted(self.answers, key=lambda it: it.order):
+            if len(one.moves) == 1:
+                found.setdefault(int(self.choices.slot[one.moves[0]]), one)
+        least, floor = min((one.price for one in self.answers), default=np.inf), self.choices.floor
+        return [one for one in found.values() if floor[one.moves[0]] < least - SAME]
 
     def _slots(self, answer: Answer) -> frozenset[int]:
         return frozenset(self.choices.slot[list(answer.moves)].tolist())

@@ -13,6 +13,7 @@ from auditkit.attribution.counterfactuals.columns import Own, Seen, put
 from auditkit.attribution.counterfactuals.plausibility import Fit, unusual
 from auditkit.attribution.counterfactuals.search import (
     SAME,
+    WORTH,
     Asking,
     Choices,
     Effort,
@@ -64,9 +65,9 @@ class Counterfactual:
 class Explained:
     """One row: what it got, and what would have had to be otherwise.
 
-    found holds the cheapest change of one thing, of two where that is cheaper, and so on, then
-    others that change something else; it is empty, with the reason, where none was found.
-    complete says that no cheaper change of one or two things to the values tried can exist.
+    found holds the cheapest change of one thing, of two where that saves a twentieth, and so on,
+    then others that change something else; it is empty, with the reason, where none was found.
+    complete says that of changes of one or two things to the values tried no better one exists.
     asked counts the changed rows that were put to the model.
     """
 
@@ -191,6 +192,7 @@ def _row(
         slot=seen.slot,
         price=price,
         common=seen.common,
+        floor=seen.floors(own, price),
         clash=fit.clash,
         against=fit.against(seen, own.codes[0]),
     )
@@ -215,7 +217,7 @@ def _row(
         changes.append(change)
         asked += more
     return _Found(
-        changes=tuple(_kept(changes)),
+        changes=tuple(_selected(changes, effort.several)),
         asked=asked,
         complete=answers.complete,
         barred=not np.isfinite(price).any(),
@@ -287,12 +289,18 @@ def _better(
     return _Change(target=target[best], slots=change.slots, cost=float(np.asarray(cost)[best]))
 
 
-def _kept(changes: Sequence[_Change]) -> list[_Change]:
-    """Without those that change all that a cheaper one does and more."""
-    ordered = sorted(changes, key=lambda one: (len(one.slots), one.cost))
+def _selected(changes: Sequence[_Change], several: int) -> list[_Change]:
+    """The cheapest for each number of things changed, then what changes something else.
+
+    More things have to save WORTH; what changes all that another does and more has to, as well.
+    """
     kept: list[_Change] = []
-    for one in ordered:
-        if not any(it.slots <= one.slots and it.cost <= one.cost for it in kept):
+    for one in sorted(changes, key=lambda it: (len(it.slots), it.cost)):
+        more = kept and len(one.slots) > len(kept[-1].slots)
+        if not kept or (more and one.cost < (1 - WORTH) * kept[-1].cost):
+            kept.append(one)
+    for one in sorted(changes, key=lambda it: it.cost):
+        if len(kept) < several and not any(it.slots <= one.slots for it in kept):
             kept.append(one)
     return kept
 
@@ -309,7 +317,8 @@ def _verified(
     """What holds when the model is asked once more."""
     every = [(row, one) for row in range(len(frame)) for one in found[row].changes]
     rows = np.array([row for row, _ in every], np.int64)
-    target = np.array([one.target for _, one in every], np.int64).reshape(len(every), -1)
+    target = np.array([one.target for _, one in every], np.int64)
+    target = target.reshape(len(every), len(seen.columns))
     made = put(frame, seen, rows, target) if every else frame.iloc[:0]
     scores = scores_of(predict, len(made), lambda part: made.iloc[part])
     holds = (scores >= threshold) != (start[rows] >= threshold)
