@@ -29,8 +29,8 @@ def habits(question: Question, sizes: Sequence[Tensor], marks: Tensor) -> pd.Dat
     it. marks (B, S) bool says which tokens of the text read are punctuation. first, before and
     itself are the first token, the one before and the token that asks, over all that ask;
     evenness is the entropy over that of looking at all alike. Undefined is NaN: before and
-    itself where a text looks at another. A last line of each kind, head 0, is a head that looks
-    at all it may see alike.
+    itself where a text looks at another, marks of a text that is written or has none. A last
+    line of each kind, head 0, is a head that looks at all it may see alike.
     """
     parts: list[list[tuple[str, int, Tensor]]] = []
     every = torch.arange(question.rows, device=question.device)
@@ -67,7 +67,7 @@ def _lines(
         layers[kind] = layers.get(kind, 0) + 1
         asks = sizes[-1] if written else sizes[0]
         seen = sizes[-1] if kind == WRITES else sizes[0]
-        shown = torch.zeros_like(marks[:, :0]) if kind == WRITES else marks
+        shown = torch.zeros_like(marks[:, :1]) if kind == WRITES else marks
         found.append((kind, layers[kind], _shares(look, asks, seen, shown)))
     return found
 
@@ -80,7 +80,7 @@ def _shares(look: Look, asks: Tensor, seen: Tensor, marks: Tensor) -> Tensor:
     may = (torch.arange(size, device=device) < seen[:, None])[:, None].expand(-1, steps, -1)
     behind = look.own and not bool(weights.triu(1).any())
     may = may.tril() if behind else may  # (B, T, S)
-    even = may / may.sum(dim=2, keepdim=True).clamp(min=1)
+    even = may.double() / may.sum(dim=2, keepdim=True).clamp(min=1)
     weights = torch.cat([weights, even[:, None]], dim=1)
     none = torch.full_like(weights[..., 0], torch.nan)
     entropy = -(weights * weights.clamp(min=1e-300).log()).sum(dim=3)
@@ -89,7 +89,7 @@ def _shares(look: Look, asks: Tensor, seen: Tensor, marks: Tensor) -> Tensor:
         weights[..., 0],
         _beside(weights, -1) if look.own else none,
         weights.diagonal(dim1=2, dim2=3) if look.own else none,
-        (weights * marks[:, None, None]).sum(dim=3) if marks.shape[1] == size else none,
+        (weights * marks[:, None, None]).sum(dim=3) if marks.any() else none,
         torch.where(most > 0, entropy / most.clamp(min=1e-12), torch.nan),
     ]
     asked = asking[:, None, :, None].expand(-1, weights.shape[1], -1, len(found))

@@ -57,9 +57,9 @@ class Attention:
         lines = list(_agreements(found, judge))
         for name, estimate, null in lines:
             yield finding(
-                f"{words(name).capitalize()} puts words in the order in which taking them out "
-                f"({words(judge)}) moves the answer by a rank correlation of {estimate.value:.2f} "
-                f"({estimate.low:.2f} to {estimate.high:.2f}); drawn by chance it is {null:.2f}.",
+                f"{words(name).capitalize()} and taking words out ({words(judge)}) rank a text's "
+                f"words alike by {estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f}), "
+                f"where 1 is the same order and chance gives {null:.2f}.",
                 estimate,
                 metric=f"agreement of {words(name)} with {words(judge)}",
                 unit=Unit.NUMBER,
