@@ -27,6 +27,23 @@ ENTRIES = (
         " scores high, so the share that a majority guess gets stands beside it.",
     ),
     Entry(
+        "Attention",
+        r"\battention (rollout|gradient)|\battention says|head's attention",
+        "The shares in which each layer of a transformer gathers from the tokens of a text. They say"
+        " where it fetched from, and not what its answer rests on.",
+    ),
+    Entry(
+        "Attention gradient",
+        r"attention gradient",
+        "Attention, counted only as far as the answer would grow with more of it, and followed back"
+        " through the layers.",
+    ),
+    Entry(
+        "Attention rollout",
+        r"attention rollout",
+        "Attention followed back through all layers, half of each layer being what was there before.",
+    ),
+    Entry(
         "AUC",
         r"\bAUC\b|\bROC\b",
         "How often a row with the positive outcome gets a higher score than a row without it:"
@@ -132,6 +149,11 @@ ENTRIES = (
         r"\berror rate\b",
         "Insertions, deletions and changes of one symbol that a written text needs to become the"
         " nearest right answer, for each symbol of that answer. 0 is perfect; it can exceed 1.",
+    ),
+    Entry(
+        "Evenness of a head",
+        r"evenness of 100 %",
+        "100 % where a head looks at all tokens alike, 0 % where it looks at a single one.",
     ),
     Entry(
         "Exposure",
