@@ -29,7 +29,7 @@ ENTRIES = (
     Entry(
         "Attention",
         r"\battention (rollout|gradient)|\battention says|head's attention",
-        "The shares in which each layer of a transformer gathers from the tokens of a text. They say"
+        "The shares in which a layer of a transformer gathers from the tokens of a text: they say"
         " where it fetched from, and not what its answer rests on.",
     ),
     Entry(
@@ -41,7 +41,7 @@ ENTRIES = (
     Entry(
         "Attention rollout",
         r"attention rollout",
-        "Attention followed back through all layers, half of each layer being what was there before.",
+        "Attention followed back through all layers, half of each being what was there before.",
     ),
     Entry(
         "AUC",
