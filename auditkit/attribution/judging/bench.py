@@ -13,7 +13,7 @@ from auditkit.attribution.base import METHODS, Attributions, asked
 from auditkit.attribution.baselines import Baseline
 from auditkit.attribution.judging.deletion import Chance, Curves, chance_of, curves_of
 from auditkit.attribution.judging.randomisation import NETWORKS, redrawn
-from auditkit.attribution.judging.removal import Removal, removal_of
+from auditkit.attribution.judging.removal import Removal, reactions, removal_of
 from auditkit.attribution.methods.controls import distances
 from auditkit.attribution.players import HELD
 from auditkit.attribution.question import Cost, Question, at_rest
@@ -106,6 +106,15 @@ class Bench:
             players = self.again.players
             for one in (values, players.spread(players.gathered(values))):
                 found.append(self._flat(one))
+        return tuple(found)
+
+    @cached_property
+    def reactions(self) -> tuple[Tensor, ...]:
+        """How the model and each of `networks` react to the players, (b, N) each."""
+        found = []
+        for question in (self.again, *self.others(self.networks)):
+            values = reactions(removal_of(question))
+            found.append(self._flat(question.players.spread(values)))
         return tuple(found)
 
     def map(self, found: Attributions) -> Tensor:

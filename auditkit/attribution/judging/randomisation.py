@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from auditkit.attribution.judging.ranking import partial_rank_correlation
-from auditkit.attribution.surface import embeds
+from auditkit.attribution.question import embeds
 
 NETWORKS = 2
 LARGE = 120  # numbers in a map: ten for each of what is taken out of their ranks

@@ -126,6 +126,18 @@ def removal_of(question: Question) -> Removal:
     )
 
 
+def reactions(removal: Removal) -> Tensor:
+    """How the answer reacts to each player alone, (B, P): taken out, and brought in, a mean.
+
+    Two of the terms of its Shapley value, the first and the last.
+    """
+    alone = torch.eye(removal.exists.shape[1], dtype=torch.bool) & removal.exists[:, None, :]
+    without = removal.own[:, None] - removal.answers(alone)
+    # A set of nobody stands for a player that a row has not: it must not count as all out.
+    within = removal.answers(removal.exists[:, None, :] & ~alone) - removal.bare[:, None]
+    return ((without + within) / 2).masked_fill(~removal.exists, 0.0)
+
+
 def area(curve: Tensor, taken: Tensor) -> Tensor:
     """Mean height of a curve (..., B, T) over the part of players that are out (B, T), (..., B)."""
     share = taken / taken[:, -1:].clamp(min=1)

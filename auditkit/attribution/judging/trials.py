@@ -26,6 +26,7 @@ from auditkit.attribution.judging.text import (
     sufficiency,
 )
 from auditkit.attribution.judging.verdicts import (
+    KEPT,
     Judged,
     Verdict,
     adds_up,
@@ -138,33 +139,42 @@ def _randomised(bench: Bench, found: Attributions, options: Options) -> Iterator
         "(likeness {value}, by chance {null})",
     )
     if bench.networks:
-        yield _compared(bench, found.method, "randomisation", own, bench.networks, options, words)
+        alike, null = _likeness(bench, found.method, own, bench.networks, options)
+        control = METHODS[found.method].family is Family.CONTROL
+        if not control and float((alike - null).nanmean()) > KEPT:
+            null = _farther(null, _reacting(bench))
+        yield notices(found.method, "randomisation", alike, null, words)
     if bench.relabelled is not None:
+        alike, null = _likeness(bench, found.method, own, (bench.relabelled,), options)
         words = (
             "it changes with what was learnt (likeness {value}, by chance {null})",
             "it is much the same for a network that learnt shuffled labels "
             "(likeness {value}, by chance {null})",
         )
-        yield _compared(bench, found.method, "labels", own, (bench.relabelled,), options, words)
+        yield notices(found.method, "labels", alike, null, words)
 
 
-def _compared(
-    bench: Bench,
-    method: str,
-    test: str,
-    own: Tensor,
-    networks: tuple[nn.Module, ...],
-    options: Options,
-    words: tuple[str, str],
-) -> Judged:
+def _likeness(
+    bench: Bench, method: str, own: Tensor, networks: tuple[nn.Module, ...], options: Options
+) -> tuple[Tensor, Tensor]:
+    """Of a method's maps of the model and of other networks, and by chance, (b,) each."""
     alike, null = [], []
     for question in bench.others(networks):
         other = bench.map(asked(method, question, **options))
         alike.append(similarity(own, other, bench.sizes, bench.places))
         null.append(null_similarity(own, other, bench.sizes, bench.places))
-    return notices(
-        method, test, torch.stack(alike).nanmean(dim=0), torch.stack(null).nanmean(dim=0), words
-    )
+    return torch.stack(alike).nanmean(dim=0), torch.stack(null).nanmean(dim=0)
+
+
+def _reacting(bench: Bench) -> Tensor:
+    """How alike the networks themselves react to the players: so far a true map may stay."""
+    own, *others = bench.reactions
+    alike = [similarity(own, one, bench.sizes, bench.places) for one in others]
+    return torch.stack(alike).nanmean(dim=0)
+
+
+def _farther(null: Tensor, other: Tensor) -> Tensor:
+    return other if float(other.nanmean()) > float(null.nanmean()) else null
 
 
 def _localised(bench: Bench, method: str, scores: Tensor, truth: Tensor) -> Judged:
