@@ -130,6 +130,17 @@ def rate_estimates(
     return pd.DataFrame(columns, index=counts.index)
 
 
+def rate_of_all(counts: pd.DataFrame, rate_name: str) -> float:
+    """One rate of the rows of all groups together; NaN where it is undefined."""
+    hits, n = rate_of(rate_name).parts(counts)
+    return float(share(hits.sum(), n.sum()))
+
+
+def sizes(counts: pd.DataFrame) -> Ints:
+    """The rows of each group, (groups,)."""
+    return np.asarray(cells(counts).sum(axis=1))
+
+
 def label_counts(counts: pd.DataFrame) -> pd.DataFrame:
     """The labels' own table, before any model: positives of each group as tp, the others as tn."""
     nobody = np.zeros(len(counts), dtype=np.int64)

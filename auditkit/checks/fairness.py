@@ -10,7 +10,7 @@ import pandas as pd
 
 from auditkit.bias.clusters import Clusters, clustered_estimates
 from auditkit.bias.disparity import DISPARITIES, Disparity, disparity, four_fifths, rows_needed
-from auditkit.bias.groups import CELLS, RATES, label, rates, share
+from auditkit.bias.groups import label, rate_of_all, rates, sizes
 from auditkit.bias.suppression import may_be_shown, nameless, not_shown
 from auditkit.checks.base import (
     CHECKS,
@@ -224,7 +224,7 @@ class FourFifthsRule:
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding for each sensitive column."""
         for column, counts in subject.counts.items():
-            kept = counts[counts[list(CELLS)].sum(axis=1) >= self.min_group_size]
+            kept = counts[sizes(counts) >= self.min_group_size]
             ratio = disparity(
                 counts,
                 "demographic_parity",
@@ -258,8 +258,6 @@ def _picture(
 ) -> Intervals:
     shown = may_be_shown(counts, least)
     frame = clustered_estimates(counts, rate, together)[shown]
-    hits, n = RATES[rate].parts(counts)
-    overall = float(share(hits.sum(), n.sum()))
     frame = frame.reset_index(drop=True)
     frame.insert(0, GROUP, [label(group) for group in counts.index[shown]])
     return Intervals(
@@ -269,7 +267,7 @@ def _picture(
         value=words(rate),
         low="low",
         high="high",
-        reference=overall,
+        reference=rate_of_all(counts, rate),
         reference_label="all rows",
         text=not_shown(counts, shown, least),
     )

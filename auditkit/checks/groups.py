@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.bias.clusters import Clusters, clustered_estimates
-from auditkit.bias.groups import CELLS, label, rates
+from auditkit.bias.groups import CELLS, label, rates, sizes
 from auditkit.bias.suppression import may_be_shown, not_shown
 from auditkit.checks.base import CHECKS, GROUP, finding, percent, words
 from auditkit.data.schema import Task
@@ -54,7 +54,7 @@ class GroupResults:
         )
 
     def _largest(self, crossed: pd.DataFrame, columns: str) -> Table:
-        rows = crossed[list(CELLS)].sum(axis=1).to_numpy()
+        rows = sizes(crossed)
         may = may_be_shown(crossed, self.min_group_size)
         ranks = np.argsort(-rows, kind="stable")
         shown = np.sort(ranks[may[ranks]][: self.most_intersections])
@@ -72,7 +72,7 @@ class GroupResults:
     def _worst_served(
         self, counts: pd.DataFrame, names: tuple[str, ...], together: Clusters | None
     ) -> Finding:
-        enough = counts[list(CELLS)].sum(axis=1) >= self.min_group_size
+        enough = sizes(counts) >= self.min_group_size
         large, method = counts[enough], "guarded Wilson, of this group alone"
         estimates = clustered_estimates(counts, "accuracy", together)[enough]
         if together is not None:
@@ -111,5 +111,5 @@ def _rates_table(counts: pd.DataFrame, column: str) -> Table:
     frame.columns = pd.Index([words(name) for name in frame.columns])
     table = pd.concat([counts[list(CELLS)], frame], axis=1).reset_index(drop=True)
     table.insert(0, GROUP, [label(group) for group in counts.index])
-    table.insert(1, "rows", counts[list(CELLS)].sum(axis=1).to_numpy())
+    table.insert(1, "rows", sizes(counts))
     return Table(title=f"Rates by {column}", frame=table, shares=tuple(frame.columns))

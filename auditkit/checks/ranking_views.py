@@ -61,7 +61,7 @@ def items_section(
         {
             "items": frame["items"],
             "times rated": times,
-            "of the catalogue": frame["items"] / frame["items"].sum(),
+            "of the catalogue": shown.of_catalogue,
             "of the rating points": frame["merit"],
             "of the attention": frame["exposure"],
             "in the users' own order": frame["ideal"],

@@ -15,6 +15,7 @@ from auditkit.errors import NotApplicable
 from auditkit.ranges import SHARE, ranged
 from auditkit.results import Finding, Intervals, Section, Status, Table, Topic, Unit
 from auditkit.statistics.estimate import Estimate, settled_at, undefined
+from auditkit.statistics.regression import absolute_errors
 from auditkit.subject import Subject
 
 TWENTIETH = 0.05  # of the rows: of a slice of that size it is said what would have been seen
@@ -102,7 +103,7 @@ class UnnamedSubgroups:
         people = table.frame[table.apart].to_numpy() if table.apart else None
         frame = _columns(subject)
         if subject.task is Task.NUMBER:
-            off = np.abs(subject.values - subject.truth)
+            off = absolute_errors(subject.truth, subject.values)
             return _Losses(frame=frame, values=off, people=people)
         every = _Losses(frame=frame, values=(~subject.right).astype(float), people=people)
         if self.errors == "wrong":

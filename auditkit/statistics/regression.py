@@ -37,7 +37,7 @@ def mean_absolute_error(truth: ArrayLike, said: ArrayLike, *, confidence: float 
     1,000 errors it covers 94 % or more, those of Student's law with 3 degrees of freedom and
     lognormal ones included (docs/methods-outputs.md).
     """
-    return _positive(np.abs(signed_errors(truth, said)), WARY, confidence)
+    return _positive(absolute_errors(truth, said), WARY, confidence)
 
 
 def signed_error(truth: ArrayLike, said: ArrayLike, *, confidence: float = 0.95) -> Estimate:
@@ -168,6 +168,11 @@ def by_said(truth: ArrayLike, said: ArrayLike, *, bins: int = 10) -> pd.DataFram
     means = pd.DataFrame({"said": np.asarray(said, float), "true": np.asarray(truth, float)})
     found = means.groupby(order).mean()
     return found.assign(n=np.bincount(order)).reset_index(drop=True)
+
+
+def absolute_errors(truth: ArrayLike, said: ArrayLike) -> Floats:
+    """How far off each row is, (n,). Raises DataError as `signed_errors` does."""
+    return np.abs(signed_errors(truth, said))
 
 
 def signed_errors(truth: ArrayLike, said: ArrayLike) -> Floats:

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,7 +10,9 @@ from auditkit.bias.groups import (
     group_counts,
     label,
     rate_estimates,
+    rate_of_all,
     rates,
+    sizes,
 )
 from auditkit.errors import DataError, UsageError
 from auditkit.statistics.intervals import rate_interval
@@ -199,3 +203,10 @@ def test_labels_read_well() -> None:
     assert label(("Female", "Black")) == "Female, Black"
     assert label((2.0, "(missing)")) == "2, (missing)"
     assert label(2.5) == "2.5"
+
+
+def test_the_rate_of_all_rows_is_not_the_mean_of_the_groups():
+    counts = pd.DataFrame({"tp": [8, 1], "fp": [0, 0], "fn": [2, 0], "tn": [0, 0]})
+    assert rate_of_all(counts, "true_positive_rate") == 9 / 11
+    assert math.isnan(rate_of_all(counts, "false_positive_rate"))
+    assert sizes(counts).tolist() == [10, 1]

@@ -133,3 +133,9 @@ def test_one_vast_error_overflows_nothing() -> None:
 def test_what_is_no_number_a_row_is_refused(truth, said, match: str) -> None:
     with pytest.raises(DataError, match=match):
         regression.mean_absolute_error(truth, said)
+
+
+def test_absolute_errors_are_distances_whichever_way() -> None:
+    assert regression.absolute_errors([1, 5], [3, 2]).tolist() == [2, 3]
+    with pytest.raises(DataError, match="row 1"):
+        regression.absolute_errors([np.nan], [1])

@@ -60,6 +60,11 @@ class Exposure:
     gini_ideal: float
     more_unequal: Estimate
 
+    @property
+    def of_catalogue(self) -> "pd.Series[float]":
+        """Each group's share of the different items."""
+        return self.groups["items"] / self.groups["items"].sum()
+
 
 def exposure(
     users: Any,

@@ -28,6 +28,8 @@ def test_shares_are_those_worked_out_by_hand() -> None:
     assert found.least == "x"
     assert found.least_ratio.value == pytest.approx(first / (5 / 8))
     assert found.gini == pytest.approx(first - 0.5)  # two items: half the difference
+    assert found.of_catalogue.sum() == 1
+    assert found.of_catalogue.tolist() == (found.groups["items"] / 2).tolist()
     assert found.gini_random == pytest.approx(0)
 
 
