@@ -26,7 +26,8 @@ class Pair:
     """Two rows of different groups that are as alike as two of one group usually are.
 
     difference is the higher answer less the lower one, distance that of their features, usual
-    the median distance of a row to the nearest of its own group.
+    the median distance of a row to the nearest of its own group; looked_at counts the rows of
+    which each was a candidate.
     """
 
     higher: int
@@ -34,6 +35,7 @@ class Pair:
     difference: float
     distance: float
     usual: float
+    looked_at: int
 
 
 def decided(scores: ArrayLike, threshold: float) -> Floats:
@@ -130,6 +132,7 @@ def unfair_pairs(
                 difference=float(apart[i]),
                 distance=float(across[i]),
                 usual=usual,
+                looked_at=len(rows),
             )
         )
     return tuple(found)

@@ -100,7 +100,7 @@ def by_name(
 
 def mean_map(values: ArrayLike) -> Floats:
     """The mean size of each pixel's contribution, (H, W), from (n, channels, H, W)."""
-    return np.abs(np.asarray(values, float)).sum(axis=1).mean(axis=0)
+    return np.asarray(np.abs(np.asarray(values, float)).sum(axis=1).mean(axis=0))
 
 
 def over_time(values: ArrayLike, lengths: ArrayLike, *, parts: int = 10) -> Floats:

@@ -52,6 +52,7 @@ def _columns(rows: Explainable, found: Attributions, row: int, item: str, note: 
         frame=pd.DataFrame({"feature": said, "contribution": values}),
         x="feature",
         y=("contribution",),
+        diverging=True,
         text=note,
     )
 
@@ -88,7 +89,7 @@ def _images(
         shown = pixels[i] if len(channels) == len(pixels[i]) else pixels[i, :1]
         colours = {name: shown[c].ravel() for c, name in enumerate(channels)}
         frame = {"item": item, "row": row, "column": column, **colours}
-        frames.append(pd.DataFrame({**frame, "score": _short(scores[i].ravel()), "note": notes[i]}))
+        frames.append(pd.DataFrame({**frame, "score": short(scores[i]), "note": notes[i]}))
     return ImageScores(
         title="Images by what each pixel contributes",
         frame=pd.concat(frames, ignore_index=True),
@@ -111,7 +112,7 @@ def _sequence(rows: Explainable, found: Attributions, row: int, item: str, note:
             {
                 "step": step + 1,
                 "channel": channel + 1,
-                "contribution": _short(values[:steps].ravel()),
+                "contribution": short(values[:steps]),
             }
         ),
         x="step",
@@ -122,6 +123,6 @@ def _sequence(rows: Explainable, found: Attributions, row: int, item: str, note:
     )
 
 
-def _short(values: np.ndarray) -> list[float]:
-    """Three digits of each: more than a colour can show."""
-    return [float(f"{one:.3g}") for one in values]
+def short(values: np.ndarray) -> list[float]:
+    """Three digits of each, in one row: more than a colour can show."""
+    return [float(f"{one:.3g}") for one in values.ravel()]

@@ -1,0 +1,173 @@
+"""A few rows explained in full: a typical one, a borderline one, a mistake, unfair pairs."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from auditkit.attribution.base import METHODS, Attributions
+from auditkit.attribution.rows import (
+    Pair,
+    decided,
+    near,
+    preferred,
+    telling_rows,
+    unfair_pairs,
+)
+from auditkit.bias.individual.scaling import scaled
+from auditkit.checks.base import CHECKS, exactly, finding, words
+from auditkit.checks.explanation_views import row_views
+from auditkit.data.schema import Kind, Medium, Task
+from auditkit.models.predictor import Ability
+from auditkit.ranges import ranged
+from auditkit.results import Finding, Section, Topic, Unit
+from auditkit.subject import Subject
+
+FEW = 3  # rows shown where no row is more telling than another
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A row that is explained: its place, what it is called, what is said of it."""
+
+    row: int
+    item: str
+    note: str
+
+
+@CHECKS.register("explained-rows")
+@dataclass(frozen=True, kw_only=True)
+class ExplainedRows:
+    """What do single answers rest on? Measured, never judged.
+
+    A typical row, a borderline one, the worst mistake, and the pairs of people who are alike but
+    for a sensitive column and are answered most differently.
+    """
+
+    rule: ClassVar[str] = "AK503"
+    title: ClassVar[str] = "Single answers explained"
+    topic: ClassVar[Topic] = Topic.EXPLANATION
+
+    pairs: int = ranged(1, 0, 20)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A section with a picture of each row."""
+        method = subject.explained.best
+        pairs = tuple(self._unfair(subject))
+        for column, pair in pairs:
+            yield _finding(subject, column, pair)
+        shown = [*_telling(subject), *(one for two in pairs for one in _both(subject, *two))]
+        rows = subject.explained.of(np.array([one.row for one in shown]))
+        found = subject.explained.asked(method, rows)
+        items, notes = [], []
+        for place, asks in zip(rows.rows, rows.asks, strict=True):
+            one = shown[place]
+            several = rows.rows.count(place) > 1
+            items.append(f"{one.item}: {asks}" if several else one.item)
+            notes.append(one.note if several else f"{one.note} Explained is the {asks}.")
+        against = f" beside the baseline '{found.baseline}'" if found.baseline else ""
+        yield Section(
+            title="What do these answers rest on?",
+            text=f"By {words(method)}{against}: {METHODS[method].summary}. "
+            f"{subject.explained.worth} {_read(found)}",
+            views=row_views(rows, found, items, notes),
+        )
+
+    def _unfair(self, subject: Subject) -> Iterator[tuple[str, Pair]]:
+        """Pairs of unlike answers to like rows, for each sensitive column of a table."""
+        schema = subject.table.schema
+        names = [one for one in schema.feature_names if one not in schema.sensitive_names]
+        if schema.medium is not Medium.TABLE or not names or not self.pairs:
+            return
+        match subject.task:
+            case Task.DECISION if subject.can(Ability.SCORES):
+                answers = subject.scores
+            case Task.NUMBER:
+                answers = subject.values
+            case _:
+                return
+        codes = {one.name for one in schema.features if one.kind is not Kind.NUMERIC}
+        points = scaled(subject.frame[names], codes)
+        for column in schema.sensitive_names:
+            groups = subject.memberships[column].astype(str).to_numpy()
+            rng = subject.rng(f"{self.rule} {column}")
+            for pair in unfair_pairs(points, groups, answers, rng, pairs=self.pairs):
+                yield column, pair
+
+
+def _finding(subject: Subject, column: str, pair: Pair) -> Finding:
+    """How unlike the answers to two like rows are."""
+    groups = subject.memberships[column].astype(str)
+    share = subject.task is Task.DECISION
+    answers = subject.scores if share else subject.values
+    high, low = (f"{answers[place]:.3g}" for place in (pair.higher, pair.lower))
+    return finding(
+        f"Two rows as alike as two of one group usually are, but for {column}, are answered with "
+        f"{high} ({groups.iloc[pair.higher]}) and {low} ({groups.iloc[pair.lower]}): the most "
+        "unlike answers that were found to such a pair.",
+        exactly(pair.difference, n=pair.looked_at, method="the largest of all pairs looked at"),
+        metric="difference between two like rows",
+        unit=Unit.POINTS if share else Unit.NUMBER,
+        where={"column": column, "rows": f"{pair.higher + 1} and {pair.lower + 1}"},
+    )
+
+
+def _both(subject: Subject, column: str, pair: Pair) -> Iterator[Shown]:
+    groups = subject.memberships[column].astype(str).to_numpy()
+    for place, other in ((pair.higher, pair.lower), (pair.lower, pair.higher)):
+        yield Shown(
+            row=place,
+            item=f"{groups[place]} beside {groups[other]} ({column})",
+            note=f"{_answered(subject, place)} One of the pair of rows of different {column} that "
+            "are alike in everything not sensitive and are answered most differently.",
+        )
+
+
+def _telling(subject: Subject) -> Iterator[Shown]:
+    match subject.task:
+        case Task.DECISION if subject.can(Ability.SCORES):
+            sure, right = decided(subject.scores, subject.threshold), subject.right
+        case Task.CLASSES:
+            sure, right = preferred(subject.probabilities), subject.right
+        case Task.NUMBER:
+            sure, right = near(subject.values, subject.truth)
+        case _:
+            drawn = subject.explained.drawn(FEW)
+            for i, place in enumerate(drawn):
+                yield Shown(
+                    row=int(place), item=f"row {i + 1} of {len(drawn)}", note="Drawn at random."
+                )
+            return
+    for one in telling_rows(sure, right, borderline=subject.task is not Task.NUMBER):
+        yield Shown(row=one.row, item=one.why, note=_answered(subject, one.row))
+
+
+def _answered(subject: Subject, row: int) -> str:
+    """What the model says of a row, and what is true."""
+    schema = subject.table.schema
+    truth = subject.frame[schema.target.name].iloc[row]
+    match subject.task:
+        case Task.DECISION:
+            said = f"{subject.scores[row]:.2f} for {schema.target.name} {schema.positive}"
+        case Task.CLASSES:
+            best = int(subject.probabilities[row].argmax())
+            said = f"{schema.target.levels[best]} ({subject.probabilities[row][best]:.2f})"
+        case _:
+            said = f"{subject.values[row]:.4g}"
+    return f"The model says {said}; recorded is {truth}."
+
+
+def _read(found: Attributions) -> str:
+    """How the numbers are to be read."""
+    if not METHODS[found.method].signed:
+        return (
+            "The larger a number, the more it matters; whether it speaks for or against the answer "
+            "is not said."
+        )
+    adds = (
+        "The numbers of a row add up to its answer minus that of the baseline."
+        if found.complete
+        else "The numbers rank what matters, and add up to nothing."
+    )
+    return f"A number above 0 speaks for the answer, one below 0 against it. {adds}"

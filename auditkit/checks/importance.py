@@ -1,0 +1,211 @@
+"""What the model looks at over many rows, and how much of it is who people are."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import pandas as pd
+
+from auditkit.attribution.base import METHODS, Attributions
+from auditkit.attribution.weight import METHOD, by_name, mean_map, over_time, weights
+from auditkit.checks.base import CHECKS, finding, percent, words
+from auditkit.checks.explanation_views import short
+from auditkit.errors import NotApplicable
+from auditkit.models.explainable import Explainable
+from auditkit.results import (
+    Finding,
+    Heatmap,
+    ImageScores,
+    Intervals,
+    Section,
+    Topic,
+    Unit,
+)
+from auditkit.statistics.estimate import Estimate
+from auditkit.subject import Subject
+
+MOST_SHOWN = 20
+TENTHS = 10
+LEAST = 5  # texts in which a word must occur
+SHOWN = ("player", "weight", "low", "high", "share", "direction")
+
+
+@CHECKS.register("importance")
+@dataclass(frozen=True, kw_only=True)
+class Importance:
+    """What does the model look at, over many rows? Measured, never judged.
+
+    By the best of the methods that hold on this model, or that are weak where none holds; where
+    all failed, nothing is shown.
+    """
+
+    rule: ClassVar[str] = "AK502"
+    title: ClassVar[str] = "What the model looks at"
+    topic: ClassVar[Topic] = Topic.EXPLANATION
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A finding, and a picture of what weighs how much."""
+        rows, found = subject.explained.overall
+        how = (
+            f"{words(found.method)} ({METHODS[found.method].summary}) of {len(found.answers)} rows "
+            "drawn at random"
+        )
+        worth = f". {subject.explained.worth}"
+        against = f", beside the baseline '{found.baseline}'" if found.baseline else ""
+        how += against + worth
+        match rows.medium:
+            case "image":
+                yield from _images(rows, found, how)
+            case "text":
+                yield from _texts(rows, found, how)
+            case "sequence":
+                yield from _sequences(rows, found, how)
+            case _:
+                yield from _columns(rows, found, how)
+
+
+def _heaviest(rows: Explainable, found: Attributions, frame: pd.DataFrame) -> Finding:
+    """Which players weigh most, beside what each would weigh were all alike."""
+    first, even = frame.iloc[0], 1 / len(frame)
+    three = frame[["player", "share"]].head(3).itertuples(index=False)
+    named = ", ".join(f"{name} ({percent(share)})" for name, share in three)
+    return finding(
+        f"The model looks most at {named} of all weight; were all {len(frame)} {rows.unit}s "
+        f"alike, each would have {percent(even)}.",
+        Estimate(
+            value=float(first["share"]),
+            low=float(first["share low"]),
+            high=float(first["share high"]),
+            n=len(found.answers),
+            method=f"{words(found.method)}; {METHOD}",
+            reason="" if frame["weight"].any() else f"no {rows.unit} changes any answer",
+        ),
+        metric=f"share of the heaviest {rows.unit}",
+        null=even,
+        where={rows.unit: str(first["player"]), "method": found.method},
+    )
+
+
+def _columns(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
+    frame = _weights(rows, found)
+    yield _heaviest(rows, found, frame)
+    left = len(frame) - MOST_SHOWN
+    yield Section(
+        title="What weighs how much?",
+        text=f"The mean size of what each {rows.unit} contributes to an answer "
+        f"({rows.asks[0]}): {how} A {rows.unit} may weigh much and be right to, or weigh much by "
+        "mistake: this says what is used, not whether it should be.",
+        views=(
+            Intervals(
+                title=f"Mean size of a {rows.unit}'s contribution",
+                frame=frame.head(MOST_SHOWN)[list(SHOWN)],
+                label="player",
+                value="weight",
+                low="low",
+                high="high",
+                unit=Unit.NUMBER,
+                text=f"The {left} that weigh least are not shown." if left > 0 else "",
+            ),
+        ),
+    )
+
+
+def _texts(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
+    names = [rows.players.of(row) for row in range(len(found.answers))]
+    frame = by_name(names, found.of(rows.players).numpy(), least=LEAST)
+    if not len(frame):
+        raise NotApplicable(f"no word occurs in {LEAST} of the {len(names)} explained texts")
+    first = frame.iloc[0]
+    yield finding(
+        f"Of words that occur in {LEAST} explained texts or more, {first['name']!r} moves answers "
+        f"most, by {first['value']:+.2f} on average ({rows.asks[0]}).",
+        Estimate(
+            value=float(first["value"]),
+            low=float(first["low"]),
+            high=float(first["high"]),
+            n=int(first["rows"]),
+            method=f"{words(found.method)}; t over texts",
+        ),
+        metric="mean contribution of the heaviest word",
+        unit=Unit.NUMBER,
+        null=0.0,
+        where={"word": str(first["name"]), "method": found.method},
+    )
+    yield Section(
+        title="Which words move answers?",
+        text=f"The mean contribution of a word in the texts where it occurs: {how} The largest "
+        "of many is large partly by chance, and an interval holds for its word alone.",
+        views=(
+            Intervals(
+                title="Mean contribution of a word",
+                frame=frame.head(MOST_SHOWN),
+                label="name",
+                value="value",
+                low="low",
+                high="high",
+                unit=Unit.NUMBER,
+                reference=0.0,
+                reference_label="no weight",
+            ),
+        ),
+    )
+
+
+def _images(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
+    yield _heaviest(rows, found, _weights(rows, found))
+    scores = mean_map(found.values[0].numpy())
+    mean = rows.inputs[0].detach().cpu().mean(dim=(0, 1)).mul(255).round().int().numpy()
+    row, column = (one.ravel() for one in np.indices(scores.shape))
+    frame = pd.DataFrame(
+        {
+            "item": "mean of the images",
+            "row": row,
+            "column": column,
+            "grey": mean.ravel(),
+            "score": short(scores),
+        }
+    )
+    yield Section(
+        title="Where does it look?",
+        text=f"The mean size of each pixel's contribution, over the mean image: {how}",
+        views=(
+            ImageScores(
+                title="Where the weight lies on average",
+                frame=frame,
+                item="item",
+                row="row",
+                column="column",
+                score="score",
+            ),
+        ),
+    )
+
+
+def _sequences(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
+    yield _heaviest(rows, found, _weights(rows, found))
+    values = found.values[0].numpy()
+    steps = (
+        rows.inputs[1].cpu().numpy() if len(rows.inputs) > 1 else [values.shape[1]] * len(values)
+    )
+    map_ = over_time(values, steps, parts=TENTHS)
+    channel, tenth = (one.ravel() for one in np.indices(map_.shape))
+    yield Section(
+        title="When does it listen, and to what?",
+        text=f"The mean size of contributions by channel and tenth of a row's time: {how}",
+        views=(
+            Heatmap(
+                title="Where the weight lies on average",
+                frame=pd.DataFrame(
+                    {"tenth": tenth + 1, "channel": channel + 1, "weight": short(map_)}
+                ),
+                x="tenth",
+                y="channel",
+                value="weight",
+            ),
+        ),
+    )
+
+
+def _weights(rows: Explainable, found: Attributions) -> pd.DataFrame:
+    return weights(found.of(rows.players).numpy(), rows.players.of(0))

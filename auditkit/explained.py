@@ -1,0 +1,135 @@
+"""A sample of the audited rows as explanations ask of them, and how each method did there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+import torch
+
+from auditkit.attribution.base import METHODS, Attributions, asked
+from auditkit.attribution.judging.examination import Examination, examine
+from auditkit.attribution.judging.quality import quality
+from auditkit.attribution.judging.verdicts import Verdict
+from auditkit.attribution.question import at_rest
+from auditkit.data.schema import Medium
+from auditkit.errors import NotApplicable
+from auditkit.models.explainable import Explainable, explainable
+from auditkit.models.predictor import Predictor
+from auditkit.runtime import Runtime
+
+# Rows on which methods are judged: enough that a method which is better than chance is seen to
+# be, few enough that a dozen of them take seconds.
+JUDGED_ON: Mapping[Medium, int] = {
+    Medium.TABLE: 64,
+    Medium.IMAGE: 32,
+    Medium.SEQUENCE: 24,
+    Medium.TEXT: 16,
+}
+# Rows over which it is asked what weighs how much.
+WEIGHED_ON: Mapping[Medium, int] = {
+    Medium.TABLE: 256,
+    Medium.IMAGE: 128,
+    Medium.SEQUENCE: 96,
+    Medium.TEXT: 64,
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Explained:
+    """What can be said of why a model answers as it does.
+
+    frame are the audited rows, reference rows it was trained on (None where not known), medium
+    what it reads.
+    """
+
+    predictor: Predictor
+    frame: pd.DataFrame
+    reference: pd.DataFrame | None
+    medium: Medium
+    runtime: Runtime
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """Places of the rows on which methods are judged, drawn at random, (m,)."""
+        return self.drawn(JUDGED_ON[self.medium])
+
+    @cached_property
+    def examination(self) -> Examination:
+        """How each method did on the drawn rows. Raises NotApplicable where none can be asked."""
+        subject = self.of(self.rows)
+        with at_rest(subject.module):
+            return examine(subject.question(), rng=self.runtime.rng("examination"))
+
+    @cached_property
+    def best(self) -> str:
+        """The method by which it is shown what the model looks at.
+
+        A trusted one, or a weak one where none is; of these one whose numbers add up, or at least
+        have a sign, the one that did best. Raises NotApplicable where every method failed.
+        """
+        found = self.examination
+        for verdict in (Verdict.TRUSTED, Verdict.WEAK):
+            names = found.verdicts(verdict)
+            adding = [name for name in names if METHODS[name].complete]
+            signed = [name for name in names if METHODS[name].signed]
+            if names:
+                return [*adding, *signed, *names][0]
+        raise NotApplicable(
+            "every way of explaining this model failed on it, so that nothing is shown as what it "
+            "looks at: see 'Explanations put to the test'"
+        )
+
+    @property
+    def worth(self) -> str:
+        """What the best method is worth on this model, as a sentence of the page."""
+        found = self.examination
+        if found.verdict(self.best) is Verdict.TRUSTED:
+            return "It held on this model."
+        return f"On this model it is weak: {found.sentence(self.best)}."
+
+    @property
+    def overall_rows(self) -> np.ndarray:
+        """Places of the rows over which it is asked what weighs how much, (m,)."""
+        return self.drawn(WEIGHED_ON[self.medium])
+
+    @cached_property
+    def overall(self) -> tuple[Explainable, Attributions]:
+        """Rows drawn at random, and what the best method says of them.
+
+        Raises NotApplicable where every method failed.
+        """
+        rows = self.of(self.overall_rows)
+        return rows, self.asked(self.best, rows)
+
+    @cached_property
+    def quality(self) -> np.ndarray:
+        """How well each of the rows of `overall` is explained, (m,); NaN where nothing moves it."""
+        rows, found = self.overall
+        generator = torch.Generator().manual_seed(
+            int(self.runtime.rng("quality of explanations").integers(2**62))
+        )
+        with at_rest(rows.module):
+            return quality(rows.question(), found, generator)
+
+    def drawn(self, most: int) -> np.ndarray:
+        """At most `most` places among the audited rows, rising; the same for the same number."""
+        n = len(self.frame)
+        if n <= most:
+            return np.arange(n)
+        return np.sort(self.runtime.rng(f"explained {most}").choice(n, most, replace=False))
+
+    def of(self, rows: np.ndarray) -> Explainable:
+        """Some of the audited rows, as an explanation needs them."""
+        return explainable(
+            self.predictor,
+            self.frame.iloc[rows],
+            reference=self.reference,
+            runtime=self.runtime,
+        )
+
+    def asked(self, method: str, rows: Explainable) -> Attributions:
+        """What a method says of rows."""
+        with at_rest(rows.module):
+            return asked(method, rows.question())
