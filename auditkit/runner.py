@@ -20,11 +20,6 @@ from auditkit.versions import versions
 # What an audit should ask and this version cannot: an entry goes when its room arrives.
 UNMEASURED = (
     (
-        "Explanations: what the model looks at",
-        "This version has no attribution checks; no picture of an explanation is shown, "
-        "since none was tested.",
-    ),
-    (
         "Representations: what the layers know, and whether they use it",
         "This version has no probing checks: a sensitive attribute may be encoded unseen.",
     ),
