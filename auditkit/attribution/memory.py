@@ -1,12 +1,11 @@
 """How many rows go through a model at once without using more memory than was allowed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.overrides import TorchFunctionMode
 
 MEGABYTE = 2**20
 
@@ -37,24 +36,34 @@ def rows_at_once(forward: Callable[[int], Tensor], megabytes: int, most: int) ->
     return max(1, min(most, int(megabytes * MEGABYTE / row)))
 
 
-class _Largest(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Sees every operation, and the most bytes that one of them reads and writes."""
+class _Largest(TorchFunctionMode):
+    """Sees every call of torch, and the most bytes that one of them reads and writes.
+
+    A mode of dispatch would see what fused calls do inside, and takes seconds to import.
+    """
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.bytes = 0
 
-    def __torch_dispatch__(
+    def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         given = func(*args, **(kwargs or {}))
-        seen = {
-            id(one): one.numel() * one.element_size()
-            for one in tree_leaves((args, kwargs, given))
-            if isinstance(one, Tensor)
-        }
-        self.bytes = max(self.bytes, sum(seen.values()))
+        seen = {id(one): one for one in _tensors((args, kwargs, given))}
+        size = sum(one.numel() * one.element_size() for one in seen.values())
+        self.bytes = max(self.bytes, size)
         return given
+
+
+def _tensors(given: Any) -> Iterator[Tensor]:
+    if isinstance(given, Tensor):
+        yield given
+    elif isinstance(given, tuple | list):
+        for one in given:
+            yield from _tensors(one)
+    elif isinstance(given, dict):
+        yield from _tensors(tuple(given.values()))
 
 
 @torch.no_grad()
@@ -69,7 +78,9 @@ def bytes_touched(forward: Callable[[], Tensor]) -> int:
 def rows_forward(forward: Callable[[int], Tensor], megabytes: int, most: int) -> int:
     """Rows of a pass without gradients within about `megabytes`, from 1 to `most`.
 
-    As `rows_at_once`; twice the largest operation, since a branch may wait beside it.
+    As `rows_at_once`; a row takes four times what the largest operation reads and writes of it,
+    since branches wait beside it and fused operations hold more than they show.
     """
-    row = max(float(bytes_touched(lambda: forward(3)) - bytes_touched(lambda: forward(1))), 1.0)
+    two = bytes_touched(lambda: forward(3)) - bytes_touched(lambda: forward(1))
+    row = max(2.0 * two, 1.0)
     return max(1, min(most, int(megabytes * MEGABYTE / row)))
