@@ -31,6 +31,7 @@ from auditkit.attribution.judging.verdicts import (
     Verdict,
     adds_up,
     beats,
+    kept,
     measured,
     notices,
     returns,
@@ -141,7 +142,7 @@ def _randomised(bench: Bench, found: Attributions, options: Options) -> Iterator
     if bench.networks:
         alike, null = _likeness(bench, found.method, own, bench.networks, options)
         control = METHODS[found.method].family is Family.CONTROL
-        if not control and float((alike - null).nanmean()) > KEPT:
+        if not control and float(kept(alike, null).nanmean()) > KEPT:
             null = _farther(null, _reacting(bench))
         yield notices(found.method, "randomisation", alike, null, words)
     if bench.relabelled is not None:
@@ -174,14 +175,16 @@ def _reacting(bench: Bench) -> Tensor:
 
 
 def _farther(null: Tensor, other: Tensor) -> Tensor:
-    return other if float(other.nanmean()) > float(null.nanmean()) else null
+    """The null of the higher mean; of the reactions that mean alone: rows differ by much in them."""
+    mean = other.nanmean()
+    return torch.full_like(null, float(mean)) if bool(mean > null.nanmean()) else null
 
 
 def _localised(bench: Bench, method: str, scores: Tensor, truth: Tensor) -> Judged:
     return beats(
         method,
         "localisation",
-        rank_accuracy(scores, truth, bench.exists, bench.generator(method)),
+        rank_accuracy(scores.abs(), truth, bench.exists, bench.generator(method)),
         chance_accuracy(truth, bench.exists),
         (
             "it puts {value} of what is known to matter first (by chance {null})",

@@ -19,7 +19,8 @@ from torch import Tensor
 from auditkit.attribution.judging.over_rows import mean_of
 from auditkit.statistics.estimate import Estimate
 
-KEPT = 0.25  # of a picture's order that may outlive the layers it came from, beyond the null
+KEPT = 1 / 3  # of a picture's order beyond its null that may outlive the layers it came from
+FIXED = 0.95  # likeness by chance above which a picture is the same for all rows
 MISSED = 0.05  # of the sum: more weakens; the paper asks for a gap within 5 %
 BROKEN = 0.2  # of the sum: more fails
 STABLE = 0.7  # correlation: half of the variance comes back
@@ -99,8 +100,8 @@ def beats(
 
 
 def notices(method: str, test: str, values: Tensor, null: Tensor, words: tuple[str, str]) -> Judged:
-    """Likeness (B,) to the explanation of a changed model, at most KEPT beyond its null."""
-    beyond = mean_of((values - null).numpy())
+    """Likeness (B,) to the explanation of a changed model: at most KEPT of what the null leaves."""
+    beyond = mean_of(kept(values, null).numpy())
     if not beyond.defined:
         verdict = Verdict.UNTESTED
     elif beyond.low > KEPT:
@@ -108,6 +109,17 @@ def notices(method: str, test: str, values: Tensor, null: Tensor, words: tuple[s
     else:
         verdict = Verdict.WEAK if beyond.value > KEPT else Verdict.TRUSTED
     return _judged(method, test, values, null, verdict, words)
+
+
+def kept(values: Tensor, null: Tensor) -> Tensor:
+    """The part of the way from the null to 1 that a likeness (B,) has kept, (B,).
+
+    1 where the null itself is near 1: such a picture is the same whatever the row.
+    """
+    chance = null.nanmean()
+    if bool(chance > FIXED):
+        return torch.ones_like(values)
+    return (values - null) / (1 - chance)
 
 
 def adds_up(method: str, gap: Tensor) -> Judged:
