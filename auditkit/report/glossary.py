@@ -383,6 +383,12 @@ ENTRIES = (
         " thousands makes a slice look bad on the half that it was found on.",
     ),
     Entry(
+        "Step (of a change)",
+        r"\bsteps to be accepted|\bone step\b|\bsteps more\b|recourse",
+        "What a change costs: one for another category, one for each typical deviation (the median"
+        " distance from the median) that a number moves. It says nothing of how hard that is.",
+    ),
+    Entry(
         "Strata",
         r"\bstrat(?:a|um)\b",
         "The parts into which control columns cut the rows. Within strata, every group's rate is"
