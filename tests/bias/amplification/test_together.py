@@ -8,7 +8,7 @@ import pytest
 
 from auditkit.bias.amplification.attribute_sets import indicators
 from auditkit.bias.amplification.joints import Joint, joint
-from auditkit.bias.amplification.measures import MEASURES, amplification
+from auditkit.bias.amplification.measures import MEASURES, amplification, fewest
 from auditkit.bias.amplification.multi_attribute import multi_attribute
 from auditkit.bias.amplification.together import Together, rows_together
 from auditkit.bias.clusters import clustered_counts, label_clusters
@@ -129,3 +129,15 @@ def test_the_clusters_of_labels_are_those_of_the_labels_own_table():
         for which in (label_clusters(clusters), own)
     )
     assert (one.low, one.high) == pytest.approx((other.low, other.high), abs=0.02)
+
+
+def test_the_fewest_rows_that_a_share_rests_on_by_hand():
+    # Truth 0 in 5 and 4 rows, 1 in 3 and 0; said 1 in 2 of group 0 and nobody of group 1.
+    counts = np.array([[[4, 4], [1, 0]], [[2, 0], [1, 0]]])
+    made = Joint(counts=counts, tasks=("0", "1"), groups=("a", "b"))
+    assert fewest(made, "attribute_to_task") == 4  # the rows of b
+    assert fewest(made, "mals") == 2  # those said to be 1
+    truth, said, group = rows(n=40)
+    person = np.arange(40) // 4
+    people = joint(truth, said, np.where(person < 3, 0, 1), clusters=person)
+    assert fewest(people, "attribute_to_task") == 3
