@@ -137,7 +137,7 @@ def test_the_fewest_rows_that_a_share_rests_on_by_hand():
     made = Joint(counts=counts, tasks=("0", "1"), groups=("a", "b"))
     assert fewest(made, "attribute_to_task") == 4  # the rows of b
     assert fewest(made, "mals") == 2  # those said to be 1
-    truth, said, group = rows(n=40)
+    truth, said, _ = rows(n=40)
     person = np.arange(40) // 4
     people = joint(truth, said, np.where(person < 3, 0, 1), clusters=person)
     assert fewest(people, "attribute_to_task") == 3
