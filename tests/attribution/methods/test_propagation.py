@@ -73,7 +73,7 @@ def test_captum_agrees_where_every_function_is_a_module():
 
 
 def test_pools_that_overlap_or_follow_an_activation_add_up():
-    # captum misses the change by .03 to .12 where a pool directly follows an activation.
+    # captum misses the change by up to .12 where a pool directly follows an activation.
     model, rows = seeded(
         lambda: (
             nn.Sequential(
