@@ -1,6 +1,6 @@
 """What the attention of a transformer shows, and how far that is from what decides."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -28,6 +28,11 @@ LOOKS_AT = {
     "marks": "punctuation",
     "evenness": "evenness",
 }
+SAID = {
+    "attention": "the last layer's weights",
+    "attention_rollout": "weights followed back through all layers",
+    "attention_gradient": "weights times their gradient",
+}
 IS = (
     "Attention says from which tokens a layer fetched, not what decided: what was fetched may be "
     "passed over, and very different weights can give the same answer."
@@ -48,24 +53,14 @@ class Attention:
     topic: ClassVar[Topic] = Topic.EXPLANATION
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
-        """Findings of agreement, a table of them, and a map of the heads."""
+        """A finding of agreement, a table of it, and a map of the heads."""
         rows = subject.explained.of(subject.explained.rows)
         if rows.medium != "text" or not attends(rows.module):
             raise NotApplicable("the model is no transformer that reads texts: it has no attention")
         found = subject.explained.examination
         judge = _asks(found)
-        lines = list(_agreements(found, judge))
-        for name, estimate, null in lines:
-            yield finding(
-                f"{words(name).capitalize()} and taking words out ({words(judge)}) rank a text's "
-                f"words alike by {estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f}), "
-                f"where 1 is the same order and chance gives {null:.2f}.",
-                estimate,
-                metric=f"agreement of {words(name)} with {words(judge)}",
-                unit=Unit.NUMBER,
-                null=null,
-                where={"method": name},
-            )
+        lines = {name: _pair(found.pairs, name, judge) for name in _beside(found, judge)}
+        yield _nearest(lines, judge)
         yield Section(
             title="Does attention point at what decides?",
             text=f"{IS} Each row's words are ranked by attention and by what happens to the answer "
@@ -84,12 +79,33 @@ def _asks(found: Examination) -> str:
     return names[0]
 
 
-def _agreements(found: Examination, judge: str) -> Iterator[tuple[str, Estimate, float]]:
-    """Each attention method's agreement with the judge, and that of chance."""
-    null = _pair(found.pairs, CONTROL, judge).value
+def _beside(found: Examination, judge: str) -> Iterator[str]:
+    """The readings of attention, the best of the other methods, and chance."""
     for name in found.attributions:
         if METHODS[name].family is Family.ATTENTION:
-            yield name, _pair(found.pairs, name, judge), null
+            yield name
+    order = [*found.verdicts(Verdict.TRUSTED), *found.verdicts(Verdict.WEAK)]
+    others = (one for one in order if METHODS[one].family is not Family.ATTENTION and one != judge)
+    yield from [*others][:1]
+    yield CONTROL
+
+
+def _nearest(lines: Mapping[str, Estimate], judge: str) -> Finding:
+    """The reading of attention that agrees best."""
+    read = [name for name in lines if METHODS[name].family is Family.ATTENTION]
+    best = max(read, key=lambda name: (lines[name].defined, lines[name].value))
+    estimate, null = lines[best], lines[CONTROL].value
+    return finding(
+        f"Of {len(read)} readings of attention, {SAID.get(best, words(best))} come nearest to what "
+        f"happens when words are taken out ({words(judge)}): a rank correlation of {estimate.value:.2f} "
+        f"({estimate.low:.2f} to {estimate.high:.2f}), by chance {null:.2f}; attention says from "
+        "where was fetched, not what decided.",
+        estimate,
+        metric=f"agreement of {words(best)} with {words(judge)}",
+        unit=Unit.NUMBER,
+        null=null,
+        where={"method": best},
+    )
 
 
 def _pair(pairs: pd.DataFrame, one: str, other: str) -> Estimate:
@@ -97,27 +113,34 @@ def _pair(pairs: pd.DataFrame, one: str, other: str) -> Estimate:
     line = pairs[both].iloc[0]
     return Estimate(
         value=float(line["rank correlation"]),
-        low=float(line["low"]),
-        high=float(line["high"]),
+        low=max(float(line["low"]), -1.0),
+        high=min(float(line["high"]), 1.0),
         n=int(line["rows"]),
         method="Spearman's correlation over a row's words; Student's t over rows",
         reason="" if line["rows"] else "in no row does one of the two vary",
     )
 
 
-def _table(found: Examination, judge: str, lines: Sequence[tuple[str, Estimate, float]]) -> Table:
+def _table(found: Examination, judge: str, lines: Mapping[str, Estimate]) -> Table:
     frame = pd.DataFrame(
         {
-            "method": [words(name) for name, _, _ in lines],
-            "what it is": [METHODS[name].summary for name, _, _ in lines],
-            "agreement": [one.value for _, one, _ in lines],
-            "from": [one.low for _, one, _ in lines],
-            "to": [one.high for _, one, _ in lines],
-            "by chance": [null for _, _, null in lines],
-            "on this model": [found.verdict(name).value for name, _, _ in lines],
+            "method": [words(name) for name in lines],
+            "what it is": [_is(name) for name in lines],
+            "agreement": [one.value for one in lines.values()],
+            "from": [one.low for one in lines.values()],
+            "to": [one.high for one in lines.values()],
+            "on this model": [
+                "" if name == CONTROL else found.verdict(name).value for name in lines
+            ],
         }
     )
-    return Table(title=f"Attention beside {words(judge)}", frame=frame, verdicts=("on this model",))
+    return Table(title=f"Agreement with {words(judge)}", frame=frame, verdicts=("on this model",))
+
+
+def _is(name: str) -> str:
+    if METHODS[name].family in (Family.ATTENTION, Family.CONTROL):
+        return METHODS[name].summary
+    return "the best of the other methods on this model"
 
 
 def _heads(rows: Explainable) -> Section:

@@ -233,6 +233,7 @@ def test_nothing_is_left_behind_even_where_the_model_breaks(name, kind):
     model = ours() if kind == "ours" else made(Stranger)
     inputs = (TOKENS, LENGTHS) if kind == "ours" else TOKENS
     model.train()
+    assert torch.backends.mha.get_fastpath_enabled()  # nor by any test before
     before = state(model)
     draws = torch.get_rng_state()
     attribute(name, model, inputs, None if kind == "ours" else 0)
