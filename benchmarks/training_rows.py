@@ -118,6 +118,7 @@ class Reader(nn.Module):
         self.cell, self.output = nn.LSTM(3, 16, batch_first=True), nn.Linear(16, 4)
 
     def forward(self, steps: Tensor) -> Tensor:
+        """Logits (B, 4) of steps (B, T, 3)."""
         states: Tensor = self.cell(steps)[0][:, -1]
         found: Tensor = self.output(states)
         return found

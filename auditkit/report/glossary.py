@@ -229,6 +229,12 @@ ENTRIES = (
         " of 1 in 20 at most.",
     ),
     Entry(
+        "Influence",
+        r"influence \(used here\)",
+        "What an answer would lose or gain if one row had not been trained on, estimated from how"
+        " much the other rows hold the network's last layer in its place.",
+    ),
+    Entry(
         "Insufficient evidence",
         r"insufficient",
         "The interval spans the limit, so the rows there are cannot tell on which side the truth"
@@ -337,6 +343,11 @@ ENTRIES = (
         " model that is not given a sensitive column can still know it from proxies.",
     ),
     Entry(
+        "Rank correlation",
+        r"rank correlation",
+        "How far two lists agree in their order: 1 is the same order, 0 none, -1 the opposite.",
+    ),
+    Entry(
         "Recall",
         r"\brecall\b",
         "Among the rows of a class, the share that the model recognises.",
@@ -399,6 +410,12 @@ ENTRIES = (
         r"\bthresholds?\b",
         "The score from which a row gets the positive decision. The one in force is that of the"
         " audited model or of the audit's configuration.",
+    ),
+    Entry(
+        "TracIn",
+        r"TracIn",
+        "What the training's steps on one row did for another: how much their gradients point the"
+        " same way, at the epochs whose weights were kept.",
     ),
     Entry(
         "True positive rate",
