@@ -97,9 +97,9 @@ def _nearest(lines: Mapping[str, Estimate], judge: str) -> Finding:
     estimate, null = lines[best], lines[CONTROL].value
     return finding(
         f"Of {len(read)} readings of attention, {SAID.get(best, words(best))} come nearest to what "
-        f"happens when words are taken out ({words(judge)}): a rank correlation of {estimate.value:.2f} "
-        f"({estimate.low:.2f} to {estimate.high:.2f}), by chance {null:.2f}; attention says from "
-        "where was fetched, not what decided.",
+        f"happens when words are taken out ({words(judge)}): a rank correlation of "
+        f"{estimate.value:.2f} ({estimate.low:.2f} to {estimate.high:.2f}), by chance {null:.2f}; "
+        "attention says from where was fetched, not what decided.",
         estimate,
         metric=f"agreement of {words(best)} with {words(judge)}",
         unit=Unit.NUMBER,
