@@ -176,6 +176,10 @@ def test_a_number_in_its_own_unit_has_the_influence_of_the_standardised_one():
     one, other = drawn(4, 3, 8), drawn(1, 4, 7)[0]
     wanted = plain.on_loss(one, other)
     assert torch.allclose(scaled.on_loss(one, 30 + 7 * other), wanted, atol=1e-12)
+    by_steps = Influence.of(
+        scaled.layer, x, scaled.targets, Squared(unit=7.0), damping=0.1, exact=0
+    )
+    assert torch.allclose(by_steps.on_loss(one, 30 + 7 * other), wanted, atol=1e-9)
     out = torch.arange(6)
     assert torch.allclose(
         losses_without(scaled, out, one, 30 + 7 * other), losses_without(plain, out, one, other)
