@@ -28,8 +28,8 @@ from sklearn.preprocessing import OrdinalEncoder
 # Run as a file, only its own folder is on the path.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from auditkit.attribution.counterfactuals.asking import Effort
 from auditkit.attribution.counterfactuals.columns import Seen, put
-from auditkit.attribution.counterfactuals.search import Effort
 from auditkit.attribution.counterfactuals.tables import counterfactuals
 from auditkit.data.schema import Column, Kind
 

@@ -65,7 +65,7 @@ class Counterfactuals:
                 )
 
     def _of_table(self, subject: Subject, scores: np.ndarray) -> Iterator[Finding | Section]:
-        from auditkit.attribution.counterfactuals.search import Effort
+        from auditkit.attribution.counterfactuals.asking import Effort
         from auditkit.attribution.counterfactuals.tables import counterfactuals
 
         shown = picked(scores, subject.threshold)
@@ -93,29 +93,31 @@ class Counterfactuals:
             "never occur together are not made. A change costs one step for another category, and "
             "one for a number's typical deviation. It says how this model decides, not what would "
             f'happen to a person who changes so. "{UNLIKE}" marks a row farther from every real '
-            f"one than {percent(REAL)} of real rows are from another.",
+            f"one than 95 % of real rows are from another.",
             views=(_rows_table(subject, [(row, by_row[row]) for row in shown.tolist()]),),
         )
 
     def _of_texts(self, subject: Subject, scores: np.ndarray) -> Iterator[Finding | Section]:
-        from auditkit.attribution.counterfactuals.search import Effort
+        from auditkit.attribution.counterfactuals.asking import Effort
         from auditkit.attribution.counterfactuals.vocabulary import Vocabulary
         from auditkit.attribution.counterfactuals.words import word_counterfactuals
 
         column = subject.table.schema.feature_names[0]
         vocabulary = Vocabulary.of(source_of(subject)[column].astype(str).tolist())
         sample = drawn(subject.rows, self.texts, subject.rng(self.rule))
+        rows = np.union1d(picked(scores, subject.threshold, each=2), sample)
         found = word_counterfactuals(
             lambda frame: scores_of(subject, frame),
-            subject.frame.iloc[sample].reset_index(drop=True),
+            subject.frame.iloc[rows].reset_index(drop=True),
             column,
             vocabulary,
             threshold=subject.threshold,
             effort=Effort(most=self.most_words, budget=self.budget, thorough=False),
             leaning=vocabulary.leaning(subject.frame[column].astype(str).tolist(), scores),
         )
-        turned = [any(len(it.words) == 1 for it in one.found) for one in found]
-        lacking, asked = sum(not one.found for one in found), sum(one.asked for one in found)
+        every = [one for row, one in zip(rows.tolist(), found, strict=True) if row in sample]
+        turned = [any(len(it.words) == 1 for it in one.found) for one in every]
+        lacking, asked = sum(not one.found for one in every), sum(one.asked for one in found)
         yield self._finding(turned, lacking, asked, "a single word were another")
         yield Section(
             title="Which words would have had to be others?",
@@ -124,7 +126,7 @@ class Counterfactuals:
             "seen between such neighbours in the texts known; those that say who somebody is "
             "stay. A text may lose its sense on the way: it shows on which words the decision "
             "rests, and no more.",
-            views=(_texts_table(subject, column, sample, found),),
+            views=(_texts_table(subject, column, rows, found),),
         )
 
     def _finding(self, turned: Sequence[bool], lacking: int, asked: int, what: str) -> Finding:
@@ -192,14 +194,14 @@ def held_of(subject: Subject) -> str:
     return ", ".join(dict.fromkeys(named)) or "no column was named"
 
 
-def picked(scores: np.ndarray, threshold: float) -> np.ndarray:
-    """Places of a few rows of either decision, from those nearest to the threshold to the last."""
+def picked(scores: np.ndarray, threshold: float, *, each: int = SHOWN) -> np.ndarray:
+    """Places of `each` rows of either decision, from the nearest to the threshold to the last."""
     found: list[int] = []
     for side in (scores < threshold, scores >= threshold):
         rows = np.flatnonzero(side)
         rows = rows[np.argsort(np.abs(scores[rows] - threshold), kind="stable")]
         last = len(rows) - 1
-        found += [int(rows[place * last // (SHOWN - 1)]) for place in range(SHOWN) if last >= 0]
+        found += [int(rows[place * last // (each - 1)]) for place in range(each) if last >= 0]
     return np.unique(found)
 
 
@@ -207,32 +209,30 @@ def _rows_table(subject: Subject, rows: Sequence[tuple[int, "Explained"]]) -> Ta
     outcome = f"{subject.table.schema.target.name} = {subject.table.schema.positive}"
     lines = []
     for row, one in sorted(rows, key=lambda it: it[1].score):
-        if not one.found:
-            lines.append((_decided(subject, one.score), f"{one.reason}.", np.nan, one.asked))
-        lines += [
-            (_decided(subject, one.score), _sentence(subject, row, it), it.cost, one.asked)
-            for it in one.found[:SHOWN]
-            if it.cost <= FAR * one.cost
-        ]
-    frame = pd.DataFrame(lines, columns=["the model says", "had ...", "steps", "asked"])
+        said = row + 1, _decided(subject, one.score)
+        near = [it for it in one.found[:SHOWN] if it.cost <= FAR * one.cost]
+        lines += [(*said, _sentence(subject, it), it.cost) for it in near]
+        if not near:
+            lines.append((*said, f"{one.reason}.", np.nan))
+    frame = pd.DataFrame(lines, columns=["row", "the model says", "it would say", "steps"])
     return Table(
         title=f"Is {outcome}?",
-        frame=frame.drop(columns="asked").round({"steps": 2}),
+        frame=frame.round({"steps": 2}),
         text="Rows on either side of the threshold: the nearest, a middling one, the farthest.",
     )
 
 
-def _sentence(subject: Subject, row: int, one: "Counterfactual") -> str:
+def _sentence(subject: Subject, one: "Counterfactual") -> str:
     parts = [
         f"{change.column} been {change.after} instead of {change.before or 'missing'}"
         for change in one.changes
     ]
-    odd = f", {UNLIKE}" if one.unusual > REAL else ""
-    return f"had {', and '.join(parts)}: {_decided(subject, one.score)}{odd}"
+    odd = f"; {UNLIKE}" if one.unusual > REAL else ""
+    return f"{_decided(subject, one.score)}, had {', and '.join(parts)}{odd}"
 
 
 def _decided(subject: Subject, score: float) -> str:
-    return f"{'yes' if score >= subject.threshold else 'no'} ({score:.2f})"
+    return f"{'yes' if score >= subject.threshold else 'no'} ({score:.3f})"
 
 
 def _texts_table(
@@ -247,7 +247,7 @@ def _texts_table(
     outcome = f"{subject.table.schema.target.name} = {subject.table.schema.positive}"
     return Table(
         title=f"Is {outcome}?",
-        frame=pd.DataFrame(lines, columns=["text", "the model says", "had ..."]),
+        frame=pd.DataFrame(lines, columns=["text", "the model says", "it would say"]),
     )
 
 
@@ -256,4 +256,4 @@ def _words(subject: Subject, one: "Rewriting") -> str:
         f'"{word.before}" been "{word.after}"' if word.after else f'"{word.before}" been left out'
         for word in one.words
     ]
-    return f"had {', and '.join(parts)}: {_decided(subject, one.score)}"
+    return f"{_decided(subject, one.score)}, had {', and '.join(parts)}"

@@ -82,7 +82,7 @@ class Recourse:
         yield self._section(subject, found, views)
 
     def _found(self, subject: Subject, rows: np.ndarray) -> "Counterfactuals":
-        from auditkit.attribution.counterfactuals.search import Effort
+        from auditkit.attribution.counterfactuals.asking import Effort
         from auditkit.attribution.counterfactuals.tables import counterfactuals
 
         return counterfactuals(
@@ -127,7 +127,8 @@ class Recourse:
                         unit=Unit.NUMBER,
                     )
                 )
-        yield self._lacking(column, lacking)
+        if np.isnan(costs).any() or self.max_lacking_difference is not None:
+            yield self._lacking(column, lacking)
         shown = recourse.by_group(found, groups, least=self.min_group_size)
         changes = recourse.what_changes(found, groups, least=self.min_group_size)
         names = [str(name) for name in changes if name != "column"]

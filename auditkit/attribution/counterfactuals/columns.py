@@ -1,93 +1,24 @@
-"""What was seen of each column, and the changes that are plausible: values that occur, by facet.
+"""What was seen of each column, and the changes that are plausible: values that occur, by facet."""
 
-A facet is one thing about a person: a column, or several that tell one another (education by name
-and by rank), which then move together, to combinations that were seen.
-"""
-
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auditkit.attribution.counterfactuals.costs import (
-    Measure,
-    NumberCost,
-    category_cost,
-)
-from auditkit.data.schema import Column, Kind, require_column
-from auditkit.data.values import coded, is_number, numbers
+from auditkit.attribution.counterfactuals.costs import Measure
+from auditkit.attribution.counterfactuals.facets import Facet, facets_of
+from auditkit.attribution.counterfactuals.values import Values, known_numbers, values_of
+from auditkit.data.schema import Column, require_column
+from auditkit.data.values import is_number
 from auditkit.errors import DataError, UsageError, suggestion
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 Direction = Literal["up", "down"]
-
-MOST_LEVELS = 60  # of a category, and combinations of a facet: the commonest
-GRID = 12  # values of a number that are tried at first; those between them later
-RARE = 1000  # a level that fewer than one row in so many has is no plausible change
-TELLS = 0.995  # share of rows in which one column gives another, for them to move together
-ROWS_A_LEVEL = 20  # below it a column tells every other: it is a name
-SURPRISING = 10  # how many times fewer errors it must leave than the commonest value does
-MISSING, NEW = -1, -2  # codes of what is not known, and of what was never seen
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Values:
-    """The distinct values of one column: found (k,) as they are stored, counts (k,) rows of each.
-
-    numbers (k,) are the same as float64, rising, of a numeric column; None of a category, whose
-    names are its levels. cost is that of moving a number.
-    """
-
-    name: str
-    found: NDArray[Any]
-    counts: Ints
-    numbers: Floats | None
-    names: tuple[str, ...]
-    cost: NumberCost | None
-
-    @property
-    def numeric(self) -> bool:
-        """Whether these are numbers."""
-        return self.numbers is not None
-
-    def codes(self, column: pd.Series) -> Ints:
-        """The place of each cell's value among those found, MISSING or NEW, (n,)."""
-        if self.numbers is not None:
-            own = _numbers(column)
-            place = np.searchsorted(self.numbers, own)
-            near = self.numbers[np.minimum(place, len(self.numbers) - 1)]
-            return np.where(np.isnan(own), MISSING, np.where(near == own, place, NEW))
-        levels = coded(column)
-        known = {name: code for code, name in enumerate(self.names)}
-        table = np.array([*(known.get(name, NEW) for name in levels.names), MISSING])
-        return np.asarray(table[levels.codes], np.int64)
-
-    def price(self, own: Ints, values: Floats, targets: Ints) -> Floats:
-        """The cost from each of r rows to each of m values, (r, m).
-
-        own (r,) are the rows' codes, values (r,) their numbers where the column is numeric.
-        """
-        if self.cost is None or self.numbers is None:
-            return category_cost(own[:, None], targets)
-        return self.cost.between(values[:, None], self.numbers[targets])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Facet:
-    """Columns that move together, as places among all, and what they may become.
-
-    options (m, columns) are places among each column's values. They are all that was seen of a
-    category; of a number a grid, to which values between are added when a change has been found.
-    """
-
-    columns: tuple[int, ...]
-    options: Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -147,10 +78,10 @@ class Seen:
         _require(names, immutable, directions or {})
         if not len(frame):
             raise DataError("no row to learn from what values a column takes; give some")
-        columns = tuple(_values(frame, one, measure) for one in features)
+        columns = tuple(values_of(frame, one, measure) for one in features)
         part = frame.iloc[spaced(len(frame), most)]
         codes = np.stack([one.codes(part[one.name]) for one in columns], axis=1)
-        facets = tuple(_facets(columns, codes))
+        facets = tuple(facets_of(columns, codes))
         slot, target = _moves(facets, len(columns))
         return cls(
             columns=columns,
@@ -169,7 +100,7 @@ class Seen:
             require_column(frame, name, "the rows to explain")
         codes = [one.codes(frame[one.name]) for one in self.columns]
         values = [
-            _numbers(frame[one.name]) if one.numeric else np.full(len(frame), np.nan)
+            known_numbers(frame[one.name]) if one.numeric else np.full(len(frame), np.nan)
             for one in self.columns
         ]
         return Own(codes=np.stack(codes, axis=1), numbers=np.stack(values, axis=1))
@@ -260,101 +191,6 @@ def _require(
     for name, way in directions.items():
         if way not in ("up", "down"):
             raise UsageError(f"the direction of {name!r} is {way!r}; it is 'up' or 'down'")
-
-
-def _numbers(column: pd.Series) -> Floats:
-    known = column if is_number(column) else pd.to_numeric(column, errors="coerce")
-    return numbers(known)
-
-
-def _values(frame: pd.DataFrame, feature: Column, measure: Measure) -> Values:
-    require_column(frame, feature.name, "the rows seen")
-    column = frame[feature.name]
-    if feature.kind is Kind.NUMERIC:
-        known = _numbers(column)
-        distinct, first, counts = np.unique(
-            known[~np.isnan(known)], return_index=True, return_counts=True
-        )
-        stored = column.to_numpy()[~np.isnan(known)][first] if len(distinct) else distinct
-        cost = NumberCost.of(known, measure) if len(distinct) else None
-        return Values(
-            name=feature.name,
-            found=stored if is_number(column) else distinct,
-            counts=counts,
-            numbers=distinct,
-            names=(),
-            cost=cost,
-        )
-    levels = coded(column)
-    _, first = np.unique(levels.codes, return_index=True)
-    at = {int(levels.codes[row]): row for row in first}
-    stored = column.to_numpy()
-    found = np.empty(len(levels.names), dtype=object)
-    found[:] = [stored[at[code]] for code in range(len(levels.names))]
-    return Values(
-        name=feature.name,
-        found=found if not is_number(column) else found.astype(stored.dtype),
-        counts=np.bincount(levels.codes[levels.codes >= 0], minlength=len(levels.names)),
-        numbers=None,
-        names=levels.names,
-        cost=None,
-    )
-
-
-def _facets(columns: tuple[Values, ...], codes: Ints) -> Iterator[Facet]:
-    """Single columns, and sets of columns linked by one that tells another."""
-    group = list(range(len(columns)))
-    for first, second in combinations(range(len(columns)), 2):
-        if _linked(codes[:, first], codes[:, second]):
-            old, new = group[second], group[first]
-            group = [new if one == old else one for one in group]
-    for one in dict.fromkeys(group):
-        together = tuple(place for place, whose in enumerate(group) if whose == one)
-        options = _alone(columns[together[0]]) if len(together) == 1 else _seen(codes, together)
-        if len(options):
-            yield Facet(columns=together, options=options)
-
-
-def _alone(values: Values) -> Ints:
-    """What one column may become: its commoner levels, or a grid over its numbers."""
-    if values.numbers is None:
-        common = np.flatnonzero(values.counts >= values.counts.sum() / RARE)
-        return np.sort(common[np.argsort(-values.counts[common], kind="stable")][:MOST_LEVELS])[
-            :, None
-        ]
-    if len(values.numbers) <= GRID:
-        return np.arange(len(values.numbers))[:, None]
-    # Half the grid by rows, half by distinct values: of capital gains nearly all rows are 0.
-    shares = np.linspace(0, 1, GRID // 2)
-    by_row = np.searchsorted(np.cumsum(values.counts), shares * (values.counts.sum() - 1) + 1)
-    by_value = np.linspace(0, len(values.numbers) - 1, GRID - len(np.unique(by_row)) + 1)
-    return np.unique(np.concatenate([by_row, by_value.round().astype(np.int64)]))[:, None]
-
-
-def _seen(codes: Ints, together: tuple[int, ...]) -> Ints:
-    """The commonest combinations of several columns' values."""
-    known = codes[:, together]
-    known = known[(known >= 0).all(axis=1)]
-    found, counts = np.unique(known, axis=0, return_counts=True)
-    return np.asarray(found[np.sort(np.argsort(-counts, kind="stable")[: 4 * MOST_LEVELS])])
-
-
-def _linked(first: Ints, second: Ints) -> bool:
-    """Whether one of two columns tells the other, in nearly all rows that have both."""
-    known = (first >= 0) & (second >= 0)
-    a, b = first[known], second[known]
-    return bool(len(a)) and (_tells(a, b) or _tells(b, a))
-
-
-def _tells(a: Ints, b: Ints) -> bool:
-    n, levels, others = len(a), len(np.unique(a)), int(b.max()) + 1
-    if levels < 2 or n < ROWS_A_LEVEL * levels:
-        return False
-    pairs, counts = np.unique(a * others + b, return_counts=True)
-    most = np.zeros(int(a.max()) + 1, np.int64)
-    np.maximum.at(most, pairs // others, counts)
-    left, alone = n - int(most.sum()), n - int(np.bincount(b).max())
-    return left <= (1 - TELLS) * n and alone >= max(SURPRISING * left, (1 - TELLS) * n)
 
 
 def _common(codes: Ints, target: Ints) -> Floats:

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auditkit.attribution.counterfactuals.columns import Seen, Values, spaced
+from auditkit.attribution.counterfactuals.columns import Seen, spaced
+from auditkit.attribution.counterfactuals.values import Values
 from auditkit.bias.individual.scaling import scaled
 
 Floats = NDArray[np.float64]

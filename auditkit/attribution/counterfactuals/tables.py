@@ -9,18 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from auditkit.attribution.counterfactuals.asking import Asking, Effort, Goal, together
 from auditkit.attribution.counterfactuals.columns import Own, Seen, put
+from auditkit.attribution.counterfactuals.nearer import Replacement, finer
 from auditkit.attribution.counterfactuals.plausibility import Fit, unusual
-from auditkit.attribution.counterfactuals.search import (
-    SAME,
-    WORTH,
-    Asking,
-    Choices,
-    Effort,
-    Goal,
-    search,
-    together,
-)
+from auditkit.attribution.counterfactuals.search import WORTH, Choices, search
 from auditkit.data.values import canonical
 from auditkit.errors import DataError
 
@@ -29,7 +22,6 @@ Ints = NDArray[np.int64]
 Predict = Callable[[pd.DataFrame], Floats]
 
 AT_ONCE = 16_384  # rows a call of the model
-STEPS, ROUNDS = 16, 3  # values between two that are tried, and how often
 NOTHING = "no column may change, or none took another value"
 NONE_CHEAP = "none of the sets of changes that were asked about changes the decision"
 NONE_SMALL = "no plausible change of one or two things changes the decision"
@@ -168,17 +160,8 @@ def counterfactuals(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Change:
-    """target (d,) names the new values, -1 for what stays."""
-
-    target: Ints
-    slots: frozenset[int]
-    cost: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Found:
-    changes: tuple[_Change, ...]
+    changes: tuple[Replacement, ...]
     asked: int
     complete: bool
     barred: bool
@@ -208,12 +191,12 @@ def _row(
     asked, changes = answers.asked, []
     for one in answers.found:
         moves = list(one.moves)
-        change = _Change(
+        change = Replacement(
             target=seen.target[moves].max(axis=0),
             slots=frozenset(seen.slot[moves].tolist()),
             cost=one.price,
         )
-        change, more = yield from _finer(seen, fit, own, goal, change)
+        change, more = yield from finer(seen, fit, own, goal, change)
         changes.append(change)
         asked += more
     return _Found(
@@ -224,77 +207,12 @@ def _row(
     )
 
 
-def _finer(
-    seen: Seen, fit: Fit, own: Own, goal: Goal, change: _Change
-) -> Asking[tuple[_Change, int]]:
-    """Each number of a change moved as little as will do, to a value that was seen."""
-    asked = 0
-    for slot in sorted(change.slots):
-        columns = seen.facets[slot].columns
-        numbers = seen.columns[columns[0]].numbers
-        if len(columns) > 1 or numbers is None:
-            continue
-        column = columns[0]
-        cost = seen.columns[column].cost
-        assert cost is not None, "a numeric column has a cost"
-        here = own.numbers[0, column]
-        near = _beside(numbers, cost.median if np.isnan(here) else here, change.target[column])
-        for _ in range(ROUNDS):
-            between = _between(near, int(change.target[column]))
-            if not len(between):
-                break
-            target = np.tile(change.target, (len(between), 1))
-            target[:, column] = between
-            scores = yield target
-            asked += len(between)
-            better = _better(seen, fit, own, goal, target, scores, change)
-            if better is None:
-                near = int(between[-1])
-                continue
-            stop = int(np.flatnonzero(between == better.target[column])[0])
-            near = int(between[stop - 1]) if stop else near
-            change = better
-    return change, asked
-
-
-def _beside(numbers: Floats, here: float, far: int) -> int:
-    """The place from which values towards `far` are a change: the last that is none."""
-    place = int(np.searchsorted(numbers, here))
-    upward = far >= place and not (place < len(numbers) and numbers[place] == here)
-    return place - 1 if upward else place
-
-
-def _between(near: int, far: int) -> Ints:
-    """Places strictly between two, the nearer first, STEPS of them at most."""
-    step = 1 if far > near else -1
-    places = np.arange(near + step, far, step)
-    if len(places) > STEPS:
-        places = places[np.linspace(0, len(places) - 1, STEPS).astype(np.int64)]
-    return places
-
-
-def _better(
-    seen: Seen, fit: Fit, own: Own, goal: Goal, target: Ints, scores: Floats, change: _Change
-) -> _Change | None:
-    """The cheapest of some changes of the same columns that reaches the goal and is plausible."""
-    cost = sum(
-        seen.priced(own, seen.facets[slot].columns, target[:, seen.facets[slot].columns])[0]
-        for slot in change.slots
-    )
-    odd = fit.odd(np.where(target >= 0, target, own.codes), target >= 0)
-    good = np.flatnonzero(goal.reached(scores) & ~odd & (cost < change.cost - SAME))
-    if not len(good):
-        return None
-    best = int(good[np.argmin(np.asarray(cost)[good])])
-    return _Change(target=target[best], slots=change.slots, cost=float(np.asarray(cost)[best]))
-
-
-def _selected(changes: Sequence[_Change], several: int) -> list[_Change]:
+def _selected(changes: Sequence[Replacement], several: int) -> list[Replacement]:
     """The cheapest for each number of things changed, then what changes something else.
 
     More things have to save WORTH; what changes all that another does and more has to, as well.
     """
-    kept: list[_Change] = []
+    kept: list[Replacement] = []
     for one in sorted(changes, key=lambda it: (len(it.slots), it.cost)):
         more = kept and len(one.slots) > len(kept[-1].slots)
         if not kept or (more and one.cost < (1 - WORTH) * kept[-1].cost):

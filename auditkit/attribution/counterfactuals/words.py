@@ -8,14 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auditkit.attribution.counterfactuals.search import (
-    Asking,
-    Choices,
-    Effort,
-    Goal,
-    search,
-    together,
-)
+from auditkit.attribution.counterfactuals.asking import Asking, Effort, Goal, together
+from auditkit.attribution.counterfactuals.search import Choices, search
 from auditkit.attribution.counterfactuals.tables import Predict, finite_scores, scores_of
 from auditkit.attribution.counterfactuals.vocabulary import IDENTITY, WORD, Vocabulary
 

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auditkit.attribution.counterfactuals.columns import NEW, Seen, put
+from auditkit.attribution.counterfactuals.columns import Seen, put
 from auditkit.attribution.counterfactuals.plausibility import Fit, unusual
+from auditkit.attribution.counterfactuals.values import NEW
 from auditkit.data.schema import Column, Kind
 from auditkit.errors import DataError, UsageError
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from auditkit.attribution.counterfactuals.asking import Effort
 from auditkit.attribution.counterfactuals.columns import Seen
-from auditkit.attribution.counterfactuals.search import Effort
 from auditkit.attribution.counterfactuals.tables import (
     NOTHING,
     Counterfactuals,

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from auditkit.attribution.counterfactuals.search import Effort
+from auditkit.attribution.counterfactuals.asking import Effort
 from auditkit.attribution.counterfactuals.vocabulary import Vocabulary, words_of
 from auditkit.attribution.counterfactuals.words import NOT_OPEN, word_counterfactuals
 from auditkit.errors import DataError
