@@ -20,7 +20,7 @@ from auditkit.attribution.question import Cost, Question, at_rest
 
 FEW = 12  # rows that a method is asked about again: with other weights, seeds, baselines
 FEWEST = 4  # of a costly one, whose passes for them are held near AGAIN
-AGAIN = 1000
+AGAIN = 600
 SIZE = "input_size"
 
 

@@ -46,6 +46,9 @@ def ranks(scores: Tensor, exists: Tensor, generator: torch.Generator) -> Tensor:
     return order.argsort(dim=1)
 
 
+CACHED = 128  # rows at once on a processor: larger batches leave its cache and are slower
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Removal:
     """A question and the steps at which its rows are asked with players taken out.
@@ -83,7 +86,10 @@ class Removal:
         whole = number == self.players[:, None]
         found[whole] = self.bare[:, None].expand(-1, sets)[whole]
         rows, places = torch.nonzero((number > 0) & ~whole, as_tuple=True)
-        for part in torch.split(torch.arange(len(rows)), self.question.at_once):
+        most = self.question.at_once
+        if self.question.device.type == "cpu":
+            most = min(most, CACHED)
+        for part in torch.split(torch.arange(len(rows)), most):
             here = rows[part]
             inputs = self.without(out[here, places[part]], here)
             found[here, places[part]] = self.question.answers(
@@ -99,12 +105,20 @@ class Removal:
         for one, base, mask in zip(
             self.question.inputs, self.start, self.question.players.masks, strict=True
         ):
-            who = mask.to(device)
-            who = who.expand(len(rows), *one.shape[1:]) if len(who) == 1 else who[rows]
-            flat = who.reshape(len(rows), -1)
-            gone = out.gather(1, flat.clamp(min=0)) & (flat != HELD)
-            found.append(torch.where(gone.view(who.shape), base[rows], one[rows]))
+            gone = _gone(out, mask.to(device), rows)
+            found.append(torch.where(gone.view(-1, *one.shape[1:]), base[rows], one[rows]))
         return tuple(found)
+
+
+def _gone(out: Tensor, mask: Tensor, rows: Tensor) -> Tensor:
+    """Which numbers are taken out with the players `out` (m, P), (m, numbers)."""
+    if len(mask) > 1:
+        who = mask[rows].reshape(len(rows), -1)
+        return out.gather(1, who.clamp(min=0)) & (who != HELD)
+    place = mask.reshape(-1)
+    if torch.equal(place, torch.arange(out.shape[1], device=place.device)):
+        return out  # each number a player: nothing to look up
+    return out.index_select(1, place.clamp(min=0)) & (place != HELD)
 
 
 def removal_of(question: Question) -> Removal:

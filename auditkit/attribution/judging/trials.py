@@ -175,7 +175,7 @@ def _reacting(bench: Bench) -> Tensor:
 
 
 def _farther(null: Tensor, other: Tensor) -> Tensor:
-    """The null of the higher mean; of the reactions that mean alone: rows differ by much in them."""
+    """The null of the higher mean; of reactions the mean alone, in which rows differ by much."""
     mean = other.nanmean()
     return torch.full_like(null, float(mean)) if bool(mean > null.nanmean()) else null
 
