@@ -99,6 +99,18 @@ ENTRIES = (
         " rows, so intervals are made as wide as whole clusters ask for.",
     ),
     Entry(
+        "Completeness (of an explanation)",
+        r"\bcompleteness\b",
+        "That an explanation's numbers add up to the answer less that of the baseline, as some methods"
+        "  promise. Shown is by how much they miss it.",
+    ),
+    Entry(
+        "Comprehensiveness",
+        r"comprehensiveness",
+        "How far the answer falls when the words that an explanation puts first are taken out, in parts of"
+        "  the answer's range. Higher is better.",
+    ),
+    Entry(
         "Consistency",
         r"\bconsistency\b",
         "How often a row and the rows most like it get the same answer, the sensitive columns left"
@@ -109,6 +121,12 @@ ENTRIES = (
         r"dead unit|\bdead\b.{0,20}\bunits|stay at their floor",
         "A part of a network that gives its lowest value for every row: it computes nothing and can"
         " hardly learn any more.",
+    ),
+    Entry(
+        "Deletion and insertion",
+        r"\bdeletion\b|\binsertion\b",
+        "What an explanation puts first is taken out first (deletion) or brought in first (insertion). Told"
+        "  is how much sooner than in a random order the answer goes or comes: 0 is no better than chance.",
     ),
     Entry(
         "Demographic parity",
@@ -127,6 +145,11 @@ ENTRIES = (
         r"effect size",
         "How much nearer one list of words lies to some words than to others, compared with a"
         " second list, in standard deviations: 0 is no association, 2 about the most there can be.",
+    ),
+    Entry(
+        "Entropy (of an explanation)",
+        r"\bentropy\b(?! index)",
+        "Over how many inputs an explanation spreads what matters: 0 a single one, 1 all alike.",
     ),
     Entry(
         "Epoch",
@@ -227,6 +250,12 @@ ENTRIES = (
         "Of many questions asked, some are answered wrongly by chance. Holm's correction asks more"
         " of each, the more there are, so that any false failure in the whole audit has a chance"
         " of 1 in 20 at most.",
+    ),
+    Entry(
+        "Infidelity",
+        r"infidelity",
+        "The part of the answer's changes, when inputs are taken out, that an explanation's numbers leave"
+        "  unexplained: 0 is ideal, 1 says nothing.",
     ),
     Entry(
         "Influence",
@@ -343,6 +372,12 @@ ENTRIES = (
         " model that is not given a sensitive column can still know it from proxies.",
     ),
     Entry(
+        "Randomisation test",
+        r"randomisation|drawn anew",
+        "A part of the network's weights is replaced by chance. An explanation that stays the same shows"
+        "  the input and not the model.",
+    ),
+    Entry(
         "Rank correlation",
         r"rank correlation",
         "How far two lists agree in their order: 1 is the same order, 0 none, -1 the opposite.",
@@ -404,6 +439,12 @@ ENTRIES = (
         r"\bstrat(?:a|um)\b",
         "The parts into which control columns cut the rows. Within strata, every group's rate is"
         " what it would be, were the group spread over them as all rows are.",
+    ),
+    Entry(
+        "Sufficiency",
+        r"sufficiency",
+        "How far the answer falls when only the words that an explanation puts first are kept, in parts of"
+        "  the answer's range. Lower is better.",
     ),
     Entry(
         "Threshold",
