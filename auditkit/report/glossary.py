@@ -101,14 +101,14 @@ ENTRIES = (
     Entry(
         "Completeness (of an explanation)",
         r"\bcompleteness\b",
-        "That an explanation's numbers add up to the answer less that of the baseline, as some methods"
-        "  promise. Shown is by how much they miss it.",
+        "That an explanation's numbers add up to the answer less that of the baseline, as"
+        " some methods promise. Shown is by how much they miss it.",
     ),
     Entry(
         "Comprehensiveness",
         r"comprehensiveness",
-        "How far the answer falls when the words that an explanation puts first are taken out, in parts of"
-        "  the answer's range. Higher is better.",
+        "How far the answer falls when the words that an explanation puts first are taken"
+        " out, in parts of the answer's range. Higher is better.",
     ),
     Entry(
         "Consistency",
@@ -125,8 +125,9 @@ ENTRIES = (
     Entry(
         "Deletion and insertion",
         r"\bdeletion\b|\binsertion\b",
-        "What an explanation puts first is taken out first (deletion) or brought in first (insertion). Told"
-        "  is how much sooner than in a random order the answer goes or comes: 0 is no better than chance.",
+        "What an explanation puts first is taken out first (deletion) or brought in first"
+        " (insertion). Told is how much sooner than in a random order the answer goes or"
+        " comes: 0 is no better than chance.",
     ),
     Entry(
         "Demographic parity",
@@ -254,8 +255,8 @@ ENTRIES = (
     Entry(
         "Infidelity",
         r"infidelity",
-        "The part of the answer's changes, when inputs are taken out, that an explanation's numbers leave"
-        "  unexplained: 0 is ideal, 1 says nothing.",
+        "The part of the answer's changes, when inputs are taken out, that an explanation's"
+        " numbers leave unexplained: 0 is ideal, 1 says nothing.",
     ),
     Entry(
         "Influence",
@@ -374,8 +375,8 @@ ENTRIES = (
     Entry(
         "Randomisation test",
         r"randomisation|drawn anew",
-        "A part of the network's weights is replaced by chance. An explanation that stays the same shows"
-        "  the input and not the model.",
+        "A part of the network's weights is replaced by chance. An explanation that stays the"
+        " same shows the input and not the model.",
     ),
     Entry(
         "Rank correlation",
@@ -443,8 +444,8 @@ ENTRIES = (
     Entry(
         "Sufficiency",
         r"sufficiency",
-        "How far the answer falls when only the words that an explanation puts first are kept, in parts of"
-        "  the answer's range. Lower is better.",
+        "How far the answer falls when only the words that an explanation puts first are"
+        " kept, in parts of the answer's range. Lower is better.",
     ),
     Entry(
         "Threshold",
