@@ -244,3 +244,15 @@ def test_agreement_of_the_same_order_is_one_and_of_the_opposite_minus_one():
     assert size_agreement(scores, 3 * scores) == pytest.approx(3)
     assert "equal" in rank_agreement(torch.ones(1, 20), scores[:1]).reason
     assert "five" in rank_agreement(scores[:, :4], scores[:, :4]).reason
+
+
+def test_a_step_that_would_end_far_beyond_is_halved():
+    # At w = 8 the network is sure, its curvature nearly nothing, and Newton's step is 150 long.
+    # One label of 20 turned over: sigmoid(w) = sigmoid(8) - 1/20, so that w is about 2.93.
+    x, y = torch.ones(20, 1, dtype=torch.float64), torch.ones(20, dtype=torch.int64)
+    start = torch.tensor([[8.0]], dtype=torch.float64)
+    made = Influence.of(layer_of(start), x, y, Logistic(), damping=0.0)
+    turned = y.clone()
+    turned[0] = 0
+    wanted = torch.logit(torch.sigmoid(start) - 0.05)
+    assert torch.allclose(retrained(made, turned).layer.weights, wanted, atol=1e-6)
