@@ -126,8 +126,10 @@ class _Walker:
                 change = torch.maximum((last - first).abs(), sizes / 10)
                 allowed = self.walk.tolerance * change + ROUNDING * (first.abs() + last.abs())
             wide = now.high - now.low
-            # Gaps of stretches add up like errors that know nothing of each other.
-            missed = miss.abs() > allowed[now.way] * wide.sqrt()
+            # Gaps add up like errors that know nothing of each other; a half, since around a jump
+            # those of 1/2, 1/4, ... of the way often have the same sign.
+            share = torch.where(wide < 1, wide.sqrt() / 2, 1.0)
+            missed = miss.abs() > allowed[now.way] * share
             more = torch.bincount(now.way[missed], minlength=len(every)) * 2 * self.walk.steps
             cut = missed & (spent + more <= self.walk.most)[now.way] & (wide > NARROWEST)
             short[now.way[missed & ~cut]] = True
@@ -135,6 +137,7 @@ class _Walker:
             for sum_, one in zip(total, given, strict=True):
                 sum_.index_add_(0, now.way[~cut], one[~cut])
             now = self._halved(now.at(cut)) if bool(cut.any()) else now.at(cut)
+        short |= gap.abs() > torch.as_tensor(allowed)
         return Walked(values=total, gap=gap, spent=spent, short=short)
 
     def _along(self, now: _Stretches) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:

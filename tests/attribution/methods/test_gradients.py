@@ -51,17 +51,15 @@ def test_where_the_answer_saturates_the_gradient_is_0_and_its_integral_1():
 
 
 def test_a_way_is_cut_where_the_answer_jumps_and_nowhere_else():
-    rows = torch.tensor([[1.0, 1.0], [0.2, 1.0]]).double()
+    rows = torch.tensor([[1.0, 1.0], [0.2, 1.0], [0.5, 2.0]]).double()
     found = attribute("integrated_gradients", Jumping(), rows)
-    assert found.gap.abs()[0] < 0.05 * 6
-    torch.testing.assert_close(
-        found.value, torch.tensor([[5.0, 1], [0, 1]]).double(), rtol=0, atol=0.3
-    )
+    wanted = torch.tensor([[5.0, 1], [0, 1], [5, 2]]).double()
+    torch.testing.assert_close(found.value, wanted, rtol=0, atol=0.3)
     assert "16 to" in found.note
     once = attribute("integrated_gradients", Jumping(), rows, most=16)
     assert once.gap.abs()[0] > 4
-    assert "on 1 of 2 ways the numbers still miss" in once.note
-    assert found.backward < 16 * 40
+    assert "on 2 of 3 ways the numbers still miss" in once.note
+    assert found.backward < 16 * 70
 
 
 def test_a_tighter_tolerance_gives_a_smaller_gap():
