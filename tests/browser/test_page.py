@@ -53,7 +53,7 @@ def test_every_figure_is_drawn_without_a_complaint_or_a_request(chromium, width,
 def test_explanations_are_drawn_without_a_complaint_or_a_request(chromium, width, dark):
     chromium.open(explained(), width=width, dark=dark)
     chromium.draw_all()
-    cells, images, tokens, wide, colours = chromium.run(
+    cells, images, tokens, wide, strongest, wanted = chromium.run(
         """
         const own = document.getElementById("topic-explanation");
         const cells = [...own.querySelectorAll(".plot")]
@@ -63,15 +63,18 @@ def test_explanations_are_drawn_without_a_complaint_or_a_request(chromium, width
         const seen = images.map((one) => [one.naturalWidth, one.naturalHeight]);
         const tokens = [...own.querySelectorAll(".tokens .t")]
           .map((one) => getComputedStyle(one).borderBottomWidth);
-        const fills = [...own.querySelectorAll(".bars .point path")].map((one) => one.style.fill);
         const wide = document.documentElement.scrollWidth;
-        return [cells, seen, tokens, wide, new Set(fills).size];
+        const waves = [...own.querySelectorAll(".plot")][1];
+        const strongest = waves.querySelector(".bars .point path").style.fill;
+        const probe = own.appendChild(document.createElement("i"));
+        probe.style.color = "var(--heat-for)";
+        return [cells, seen, tokens, wide, strongest, getComputedStyle(probe).color];
         """
     )
     assert cells == [25, 12 * 29, 40 * 40]
     assert images == [[28, 28]] * 8
     assert {"0px", "1px", "2px", "3px", "4px", "5px"} <= set(tokens)
-    assert colours > 100
+    assert strongest == wanted
     assert wide <= width
     assert chromium.complaints() == []
     assert [one for one in chromium.requests() if not one.startswith(LOCAL)] == []
