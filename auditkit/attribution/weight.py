@@ -103,6 +103,12 @@ def mean_map(values: ArrayLike) -> Floats:
     return np.asarray(np.abs(np.asarray(values, float)).sum(axis=1).mean(axis=0))
 
 
+def mean_picture(pixels: ArrayLike) -> NDArray[np.uint8]:
+    """The mean of images (n, channels, H, W) in [0, 1] as greys of 0 to 255, (H, W)."""
+    grey = np.asarray(pixels, float).mean(axis=(0, 1))
+    return np.asarray(np.round(255 * np.clip(grey, 0, 1)), dtype=np.uint8)
+
+
 def over_time(values: ArrayLike, lengths: ArrayLike, *, parts: int = 10) -> Floats:
     """The mean size of contributions by channel and tenth of a row's time, (channels, parts).
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.attribution.base import METHODS, Attributions
-from auditkit.attribution.weight import METHOD, by_name, mean_map, over_time, weights
+from auditkit.attribution.weight import METHOD, by_name, mean_map, mean_picture, over_time, weights
 from auditkit.checks.base import CHECKS, finding, percent, words
 from auditkit.checks.explanation_views import short
 from auditkit.errors import NotApplicable
@@ -155,7 +155,7 @@ def _texts(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding
 def _images(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
     yield _heaviest(rows, found, _weights(rows, found))
     scores = mean_map(found.values[0].numpy())
-    mean = rows.inputs[0].detach().cpu().mean(dim=(0, 1)).mul(255).round().int().numpy()
+    mean = mean_picture(rows.inputs[0].detach().cpu().numpy())
     row, column = (one.ravel() for one in np.indices(scores.shape))
     frame = pd.DataFrame(
         {

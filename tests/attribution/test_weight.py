@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from auditkit.attribution.weight import by_name, mean_map, over_time, share, weights
+from auditkit.attribution.weight import by_name, mean_map, mean_picture, over_time, share, weights
 
 
 def test_weights_by_hand():
@@ -59,6 +59,10 @@ def test_words_are_averaged_within_a_text_and_then_over_texts():
     assert frame[["name", "rows", "value"]].values.tolist() == [["good", 2, 2.0], ["bad", 2, -2.0]]
     reach = 12.706204736 * np.std([3.0, 1.0], ddof=1) / math.sqrt(2)  # t of one degree of freedom
     assert frame["high"][0] == pytest.approx(2.0 + reach)
+
+
+def test_a_mean_picture_is_in_bytes():
+    assert mean_picture([[[[0.0, 1.0]]], [[[0.5, 1.0]]]]).tolist() == [[64, 255]]
 
 
 def test_a_map_and_a_course_of_time_by_hand():
