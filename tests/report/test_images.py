@@ -34,7 +34,7 @@ def view(frame: pd.DataFrame, **fields) -> ImageScores:
         (np.full((6, 6), math.nan), "The scores are undefined."),
         (scores([4, 0, 0], [0, 0, 0], [0, 0, -1]),
          "80 % of the weight lies in the upper left, 20 % in the lower right."),
-        (scores([0, 0, 0, 5, 5], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]),
+        (scores([0, 0, 0, 0, 5], [0, 0, 0, 0, 0], [0, 0, 0, 0, 0]),
          "100 % of the weight lies in the upper right."),
         (scores([0, 0, 0], [0, -7, 0], [0, 0, 0]), "100 % of the weight lies in the centre."),
         (np.ones((9, 9)), "The weight is spread over the image: no ninth of it holds 20 %."),
