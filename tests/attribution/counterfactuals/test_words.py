@@ -113,3 +113,14 @@ def test_the_same_call_gives_the_same():
 def test_too_few_texts_are_refused():
     with pytest.raises(DataError, match="no word stands in 5"):
         Vocabulary.of(["one text"])
+
+
+def test_a_model_that_decides_by_who_somebody_is_is_not_flipped_by_that():
+    known = [f"My {who} likes this coat." for who in ("husband", "wife", "dog") for _ in range(20)]
+
+    def by_wife(frame: pd.DataFrame) -> np.ndarray:
+        return np.where(frame["text"].str.contains("wife"), 0.9, 0.1)
+
+    frame = pd.DataFrame({"text": ["My wife likes this coat.", "My dog likes this coat."]})
+    found = word_counterfactuals(by_wife, frame, "text", Vocabulary.of(known))
+    assert [one.found for one in found] == [(), ()]
