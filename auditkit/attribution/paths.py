@@ -36,7 +36,7 @@ class Walk:
 
     steps are the points of each stretch (Gauss-Legendre: exact where the gradient along it is a
     polynomial of a degree below 2 steps). tolerance is the gap that is allowed, as a share of the
-    answer's change; where contributions cancel, of a tenth of their sizes. most bounds the
+    answer's change; where contributions cancel, of a thirtieth of their sizes. most bounds the
     gradients of a way: at `steps`, nothing is ever cut.
     """
 
@@ -123,7 +123,7 @@ class _Walker:
             given, miss, sizes = self._along(now)
             spent.index_add_(0, now.way, torch.full_like(now.way, self.walk.steps))
             if allowed is None:
-                change = torch.maximum((last - first).abs(), sizes / 10)
+                change = torch.maximum((last - first).abs(), sizes / 30)
                 allowed = self.walk.tolerance * change + ROUNDING * (first.abs() + last.abs())
             wide = now.high - now.low
             # Gaps add up like errors that know nothing of each other; a half, since around a jump
