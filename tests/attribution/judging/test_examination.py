@@ -76,6 +76,15 @@ def test_controls_fail_each_for_its_own_reason(examined: Examination):
     assert "edges" in examined.refused
 
 
+def test_beyond_size_is_told_row_by_row_against_the_control(examined: Examination):
+    beyond = test_of(examined, "integrated_gradients", "beyond size").estimate
+    own, size = (
+        examined.by_row(name)["quality"] for name in ("integrated_gradients", "input_size")
+    )
+    assert beyond.value == pytest.approx(float((own - size).mean()))
+    assert beyond.n == 40
+
+
 def test_the_table_has_a_line_for_each_method_the_best_first(examined: Examination):
     table = examined.table()
     assert table["method"].iloc[0] == examined.best

@@ -138,6 +138,7 @@ def test_infidelity_of_a_linear_models_weights_is_zero_and_of_nothing_one():
     assert infidelity(scores, chance.sets, changes).abs().max() < 1e-12
     assert infidelity(17 * scores, chance.sets, changes).abs().max() < 1e-12
     assert (infidelity(0 * scores, chance.sets, changes) == 1).all()
+    assert (infidelity(-scores, chance.sets, changes) == 1).all()  # the sign is part of it
     null = infidelity_of_shuffled(scores, removal.exists, chance.sets, changes, draws())
     assert (null > 0.05).all()
 
