@@ -189,7 +189,6 @@ def _renumbered(question: Question, owners: Tensor, everyone: bool) -> tuple[Ten
     b, count = owners.shape
     number = torch.full((b, question.players.most + 1), HELD, device=question.device)
     number.scatter_(1, owners, torch.arange(count, device=question.device).expand(b, count))
-    number[:, -1] = HELD  # the column that HELD (-1) looks up
     return tuple(
         number.gather(1, one.expand(b, *one.shape[1:]).reshape(b, -1) % number.shape[1]).view(
             b, *one.shape[1:]
