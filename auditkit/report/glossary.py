@@ -417,6 +417,13 @@ ENTRIES = (
         "A column that says something about a person for which nobody should be treated worse.",
     ),
     Entry(
+        "Shapley value",
+        r"shapley|kernel_shap",
+        "What one part of the input brings: what the answer gains when the part is put in, averaged"
+        " over all orders in which the parts could be put in. The values of a row add up to its"
+        " answer minus that of the baseline.",
+    ),
+    Entry(
         "Simpson's paradox",
         r"Simpson",
         "A comparison that turns round where like is compared with like: one group does worse"
