@@ -49,7 +49,8 @@ class Explanations:
             text=f"Each method explained the same {len(subject.explained.rows)} rows of this "
             "model, and was tested on them. A method that fails is not shown again: it may "
             "describe some model, but not this one. Random numbers and the size of the inputs "
-            "know nothing of the model and stand beside the methods as controls.",
+            "know nothing of the model and stand beside the methods as controls."
+            f"{_spared(subject)}",
             views=(
                 Table(
                     title="Methods and how they did",
@@ -90,3 +91,8 @@ def _said(found: Examination, asked: list[str]) -> str:
 
 def _refused(found: Examination) -> str:
     return "; ".join(f"{name}: {why}" for name, why in found.refused.items()) or "none"
+
+
+def _spared(subject: Subject) -> str:
+    names = ", ".join(words(one) for one in subject.explained.left_out)
+    return f" Not asked, since they cost more and say the same: {names}." if names else ""
