@@ -82,7 +82,6 @@ class Examination:
         """
         lines = []
         for name in sorted(self.attributions, key=lambda one: (self._grade(one), self._order(one))):
-            found = self.attributions[name]
             numbers = {one.test: one.estimate.value for one in self.of(name)}
             lines.append(
                 {
@@ -90,7 +89,7 @@ class Examination:
                     "family": METHODS[name].family.value,
                     "verdict": self.verdict(name).value,
                     **{test: numbers.get(test, np.nan) for test in TESTS},
-                    "passes": (found.forward + found.backward) / len(found.answers),
+                    "passes": self.passes(name),
                     "sentence": self.sentence(name),
                 }
             )
@@ -123,9 +122,18 @@ class Examination:
             }
         )
 
+    def quality(self, method: str) -> float:
+        """By how much the answer follows a method better than a random order, over the rows."""
+        return float(self.curves[method].quality.nanmean())
+
+    def passes(self, method: str) -> float:
+        """Rows that a method sent forward and back for each explained row."""
+        found = self.attributions[method]
+        return (found.forward + found.backward) / len(found.answers)
+
     def _order(self, method: str) -> tuple[float, str]:
         """Those that follow the answer best first."""
-        value = float(self.curves[method].quality.nanmean())
+        value = self.quality(method)
         return (np.inf if np.isnan(value) else -value, method)
 
     def _grade(self, method: str) -> int:
