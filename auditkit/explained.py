@@ -96,7 +96,8 @@ class Explained:
         """The method by which it is shown what the model looks at.
 
         A trusted one, or a weak one where none is; of these one whose numbers add up, or at least
-        have a sign, the one that did best, or as well for less. Raises NotApplicable where every method failed.
+        have a sign, the one that did best, or as well for less. Raises NotApplicable where
+        every method failed.
         """
         found = self.examination
         for verdict in (Verdict.TRUSTED, Verdict.WEAK):
