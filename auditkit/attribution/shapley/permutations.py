@@ -54,6 +54,8 @@ def permuted(game: Game, budgets: Sequence[int], rng: np.random.Generator) -> It
 def _added(game: Game, orders: Tensor, total: Tensor) -> Tensor:
     """What each player adds, mean of a walk and its reverse: (B, walks, k)."""
     walks, k = orders.shape
+    if k == 1:  # there is but one order, and nothing between its ends
+        return total[:, None, None].expand(-1, walks, 1).clone()
     place = orders.argsort(dim=1)  # when each player comes
     sizes = torch.arange(1, k)
     before = place[:, None, :] < sizes[:, None]  # (walks, k - 1, k)

@@ -122,10 +122,12 @@ def test_groups_are_players_and_what_is_held_gets_nothing():
     assert found.of(players).tolist() == [[2.0, 2.0]]
 
 
-def test_one_player_gets_all_of_it():
-    found = attribute("kernel_shap", lambda x: x[:, 0] ** 2, torch.tensor([[3.0]]))
-    assert found.value.tolist() == [[9.0]]
-    assert found.errors[0].tolist() == [[0.0]]
+@pytest.mark.parametrize("method", ALL)
+@pytest.mark.parametrize("row", [[3.0], [3.0, 0.0]])  # alone, or alone in not being the baseline's
+def test_one_player_gets_all_of_it(method, row):
+    found = attribute(method, lambda x: x[:, 0] ** 2, torch.tensor([row]))
+    assert found.value.tolist() == [[9.0, 0.0][: len(row)]]
+    assert found.errors[0].tolist() == [[0.0] * len(row)]
 
 
 @pytest.mark.parametrize("method", ALL)
