@@ -119,6 +119,22 @@ def test_expected_gradients_come_within_their_errors_of_the_integral():
     assert 0.8 < spread < 1.25  # neither too proud nor too modest
 
 
+def test_an_error_of_expected_gradients_sees_where_a_slope_jumps():
+    """Two draws in the stratum of the jump miss it every other time: 75 % were covered so."""
+
+    class Bent(nn.Module):
+        def forward(self, x):
+            return torch.relu(x - 0.3).sum(dim=1)
+
+    rows = torch.linspace(0.5, 2, 40)[:, None].double()
+    exact = rows - 0.3
+    covered = []
+    for seed in range(10):
+        found = attribute("expected_gradients", Bent(), rows, runtime=Runtime(seed=seed))
+        covered.append((found.value - exact).abs() <= 1.96 * found.errors[0])
+    assert torch.cat(covered).double().mean() >= 0.93
+
+
 def test_expected_gradients_of_one_baseline_of_a_linear_model_are_certain():
     model, rows = nn.Linear(3, 1), torch.randn(2, 3)
     found = attribute("expected_gradients", model, rows, baselines=torch.ones(1, 3))
