@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from auditkit.attribution.base import METHODS, Attributions, asked
+from auditkit.attribution.base import METHODS, Attributions, asked, refusal
 from auditkit.attribution.question import at_rest
 from auditkit.checks.explanation_views import row_views
 from auditkit.config import AuditConfig
@@ -204,7 +204,7 @@ def methods_for(explanation: Explanation) -> Sequence[str]:
     """The methods that can be asked about the same row."""
     question = explanation.rows.question()
     with at_rest(explanation.rows.module):
-        return [name for name, one in METHODS.items() if not one.can(question)]
+        return [name for name, one in METHODS.items() if not refusal(one, question)]
 
 
 def _subject(

@@ -10,17 +10,18 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from auditkit.attribution.answering import first_answer, require_steady, told
 from auditkit.attribution.baselines import Baseline, Given, chosen
 from auditkit.attribution.players import Players, each_number
-from auditkit.attribution.question import (
-    Model,
-    Question,
-    Targets,
-    at_rest,
-    targets_of,
-    tensors,
+from auditkit.attribution.question import Model, Question, Targets, at_rest, targets_of, tensors
+from auditkit.errors import (
+    AuditkitError,
+    DataError,
+    ModelError,
+    NotApplicable,
+    UsageError,
+    suggestion,
 )
-from auditkit.errors import DataError, ModelError, NotApplicable, UsageError, suggestion
 from auditkit.registry import Registry
 from auditkit.runtime import Runtime
 
@@ -157,11 +158,12 @@ def question_of(
     runtime: Runtime,
 ) -> Question:
     """The question, checked. Ask for it with the model `at_rest`."""
-    with torch.no_grad():
-        outputs = model(*inputs)
-    found = targets_of(outputs, targets, len(inputs[0]))
-    if not bool(torch.isfinite(outputs).all()):
-        raise ModelError("the model answers NaN or infinity: check its weights and its inputs")
+    with runtime.seeded("attribution question"):
+        outputs, model = first_answer(model, inputs)
+        found = targets_of(outputs, targets, len(inputs[0]))
+        if not bool(torch.isfinite(outputs).all()):
+            raise ModelError("the model answers NaN or infinity: check its weights and its inputs")
+        require_steady(model, inputs, outputs)
     return Question(
         model=model,
         inputs=inputs,
@@ -175,14 +177,19 @@ def question_of(
 def asked(method: str, question: Question, **options: Any) -> Attributions:
     """A method's answer to a question whose model is at rest; as `attribute` says."""
     row = METHODS[method]
-    reason = row.can(question)
+    reason = refusal(row, question)
     if reason:
         raise NotApplicable(f"{method} cannot explain this model: {reason}; {_others(question)}")
     before = (question.cost.forward, question.cost.backward)
     clock = time.perf_counter()
     _require_options(row, options)
-    with question.runtime.seeded(f"attribution {method}"):
-        found = row.run(question, **options)
+    try:
+        with question.runtime.seeded(f"attribution {method}"):
+            found = row.run(question, **options)
+    except AuditkitError:
+        raise
+    except Exception as error:  # of the model's own code, on its way forward or back
+        raise ModelError(f"{method} did not get through this model: {told(error)}") from error
     seconds = time.perf_counter() - clock
     values = tuple(_plain(one) for one in found.values)
     if not all(bool(torch.isfinite(one).all()) for one in values):
@@ -206,7 +213,15 @@ def asked(method: str, question: Question, **options: Any) -> Attributions:
 
 def served(question: Question) -> Iterator[str]:
     """The names of the methods that can explain this model, in the table's order."""
-    return (name for name, row in METHODS.items() if not row.can(question))
+    return (name for name, row in METHODS.items() if not refusal(row, question))
+
+
+def refusal(row: Method, question: Question) -> str:
+    """Why a method cannot serve a question's model, "" where it can; in one sentence."""
+    try:
+        return row.can(question)
+    except Exception as error:  # some ask the model, whose own code may raise anything
+        return f"it does not get through this model ({told(error)})"
 
 
 def anything(_question: Question) -> str:

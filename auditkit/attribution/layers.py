@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
+from auditkit.attribution.answering import Copied
 from auditkit.attribution.base import Attributions, question_of
 from auditkit.attribution.baselines import Given
 from auditkit.attribution.paths import Walk, walked
@@ -162,7 +163,10 @@ def _opened(question: Question, layer: str) -> Iterator[_Moving]:
 
 
 def _named(model: nn.Module, layer: str) -> nn.Module:
-    known: dict[str, nn.Module] = dict(model.named_modules())
+    inner = model.model if isinstance(model, Copied) else model
+    known: dict[str, nn.Module] = (
+        dict(inner.named_modules()) if isinstance(inner, nn.Module) else {}
+    )
     if layer not in known or not layer:
         raise UsageError(
             f"no layer {layer!r} in the model; {suggestion(layer, [one for one in known if one])}"

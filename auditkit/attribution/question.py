@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from auditkit.attribution.answering import by_row, told
 from auditkit.attribution.baselines import Baseline
-from auditkit.attribution.memory import rows_at_once
+from auditkit.attribution.memory import rows_at_once, rows_forward
 from auditkit.attribution.players import HELD, Players
-from auditkit.errors import DataError, ModelError, UsageError
+from auditkit.errors import AuditkitError, DataError, ModelError, UsageError
 from auditkit.runtime import Runtime
 
 Model = nn.Module | Callable[..., Any]
@@ -74,11 +75,21 @@ class Question:
         None where inputs are the explained rows themselves. Gradients flow where they are on.
         """
         self.cost.forward += len(inputs[0])
-        return self.selected(self.model(*inputs), rows)
+        try:
+            outputs = self.model(*inputs)
+        except AuditkitError:
+            raise
+        except Exception as error:  # the user's own code may raise anything
+            raise ModelError(
+                f"the model does not take {len(inputs[0])} rows made for its explanation: "
+                f"{told(error)}"
+            ) from error
+        return self.selected(outputs, rows)
 
     def selected(self, outputs: Tensor, rows: Tensor | None = None) -> Tensor:
         """The explained number of each row of the model's outputs (m, ...)."""
         targets = self.targets if rows is None else self.targets[rows]
+        outputs = by_row(outputs, len(targets))
         if targets.shape[1] == 0:
             return outputs.reshape(len(outputs))
         return outputs[(torch.arange(len(outputs), device=outputs.device), *targets.unbind(1))]
@@ -144,7 +155,15 @@ class Question:
                 )
                 return self.selected(self.model(*moved), rows)
 
-        return rows_at_once(forward, self.runtime.memory, self.runtime.batch_size)
+        def plainly(n: int) -> Tensor:
+            rows = torch.arange(n, device=self.device) % self.rows
+            return self.selected(self.model(*(one[rows] for one in self.inputs)), rows)
+
+        memory, most = self.runtime.memory, self.runtime.batch_size
+        try:
+            return rows_at_once(forward, memory, most)
+        except Exception:  # a function of numpy's takes no tensor that wants a gradient
+            return rows_forward(plainly, memory, most)
 
 
 def embeds(module: nn.Module) -> bool:
@@ -175,14 +194,17 @@ def _moving(model: Model) -> Iterator[None]:
 def at_rest(model: Model) -> Iterator[None]:
     """Inside, the model is as it is used: no dropout, no running statistics, weights fixed.
 
-    Every part leaves in the mode it came, every weight with the gradients it wanted. A recurrent
-    network is kept from cuDNN, which cannot go back through one that is not training.
+    Every part leaves in the mode it came, every weight with the gradients it wanted, every buffer
+    (a counter, a state) with its numbers. A recurrent network is kept from cuDNN, which cannot go
+    back through one that is not training.
     """
     if not isinstance(model, nn.Module):
         yield
         return
-    modes = [(one, one.training) for one in model.modules()]
+    # A frozen script has no mode.
+    modes = [(one, one.training) for one in model.modules() if hasattr(one, "training")]
     wanted = [(one, one.requires_grad) for one in model.parameters()]
+    buffers = _buffers(model)
     recurrent = any(isinstance(one, nn.RNNBase) for one, _ in modes)
     fused = torch.backends.mha.get_fastpath_enabled()
     try:
@@ -199,6 +221,28 @@ def at_rest(model: Model) -> Iterator[None]:
             one.training = training
         for weight, wants in wanted:
             weight.requires_grad_(wants)
+        _put_back(buffers)
+
+
+Buffers = list[tuple[nn.Module, str, Tensor, Tensor]]
+
+
+def _buffers(model: nn.Module) -> Buffers:
+    """Every buffer with where it is and a copy of its numbers."""
+    return [
+        (part, name, one, one.clone())
+        for part in model.modules()
+        for name, one in part.named_buffers(recurse=False)
+    ]
+
+
+@torch.no_grad()
+def _put_back(buffers: Buffers) -> None:
+    for part, name, one, before in buffers:
+        if getattr(part, name) is not one and not isinstance(part, torch.jit.ScriptModule):
+            setattr(part, name, one)
+        if not torch.equal(one, before):
+            one.copy_(before)
 
 
 def tensors(inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
@@ -217,7 +261,8 @@ def tensors(inputs: Tensor | Sequence[Tensor]) -> tuple[Tensor, ...]:
                 f"row {int(wrong.int().argmax()) + 1} of input {place + 1} holds NaN or infinity: "
                 "fill it in or leave the row out"
             )
-    return tuple(one.detach() for one in found)
+    # Nothing made in inference mode can ever want a gradient.
+    return tuple(one.clone() if one.is_inference() else one.detach() for one in found)
 
 
 def targets_of(outputs: Any, given: Targets, rows: int) -> Tensor:
@@ -227,6 +272,7 @@ def targets_of(outputs: Any, given: Targets, rows: int) -> Tensor:
     (rows, k). Raises ModelError for outputs that hold no answer a row, UsageError for a target
     that is missing or does not exist.
     """
+    outputs = by_row(outputs, rows)
     if not isinstance(outputs, Tensor) or outputs.ndim == 0 or len(outputs) != rows:
         seen = tuple(outputs.shape) if isinstance(outputs, Tensor) else type(outputs).__name__
         raise ModelError(

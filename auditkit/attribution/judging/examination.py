@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from torch import Tensor, nn
 
-from auditkit.attribution.base import METHODS, Attributions, Family, asked, served
+from auditkit.attribution.base import METHODS, Attributions, Family, asked, refusal, served
 from auditkit.attribution.baselines import Baseline
 from auditkit.attribution.judging.agreement import agreement
 from auditkit.attribution.judging.bench import bench_of
@@ -75,7 +75,7 @@ class Examination:
         return names[0] if names else ""
 
     def table(self) -> pd.DataFrame:
-        """A line for each method, the best first: family, verdict, each test's number, why.
+        """A line for each method, the best first: verdict, why, family, each test's number.
 
         A test that no method could be put to has no column. passes are rows sent forward and back
         for each explained row.
@@ -86,16 +86,16 @@ class Examination:
             lines.append(
                 {
                     "method": name,
-                    "family": METHODS[name].family.value,
                     "verdict": self.verdict(name).value,
+                    "sentence": self.sentence(name),
+                    "family": METHODS[name].family.value,
                     **{test: numbers.get(test, np.nan) for test in TESTS},
                     "passes": self.passes(name),
-                    "sentence": self.sentence(name),
                 }
             )
         held = {one.test for one in self.judged}
         tests = [one for one in TESTS if one in held]
-        columns = ["method", "family", "verdict", *tests, "passes", "sentence"]
+        columns = ["method", "verdict", "sentence", "family", *tests, "passes"]
         return pd.DataFrame(lines, columns=columns)
 
     def agreement(self) -> pd.DataFrame:
@@ -203,12 +203,12 @@ def _asked(
     name: str, question: Question, options: dict[str, object], refused: dict[str, str]
 ) -> Attributions | None:
     """A method's answer; None, and the reason in `refused`, where this model cannot serve it."""
-    reason = METHODS[name].can(question)
+    reason = refusal(METHODS[name], question)
     if reason:
         refused[name] = reason
         return None
     try:
         return asked(name, question, **options)
-    except (AuditkitError, RuntimeError) as error:  # torch's own, of a model it cannot go through
-        refused[name] = str(error).splitlines()[0]
+    except AuditkitError as error:
+        refused[name] = str(error)
         return None

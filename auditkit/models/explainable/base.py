@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from auditkit.attribution.answering import by_row
 from auditkit.attribution.base import question_of
 from auditkit.attribution.baselines import Baseline, Given
 from auditkit.attribution.players import Players
@@ -94,11 +95,12 @@ class Explainable:
 def answered(module: nn.Module, inputs: tuple[Tensor, ...], size: int) -> Tensor:
     """What a module at rest answers to rows, `size` at a time."""
     with at_rest(module):
-        parts = [
-            module(*(one[start : start + size] for one in inputs))
+        # Copies, since some models write in what they are given.
+        given = (
+            tuple(one[start : start + size].clone() for one in inputs)
             for start in range(0, len(inputs[0]), size)
-        ]
-    return torch.cat(parts)
+        )
+        return torch.cat([by_row(module(*part), len(part[0])) for part in given])
 
 
 def asked_of(
