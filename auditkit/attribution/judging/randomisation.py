@@ -9,6 +9,7 @@ Adebayo et al. 2018, "Sanity Checks for Saliency Maps".
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from copy import deepcopy
 
 import torch
@@ -93,13 +94,16 @@ def _layers(model: nn.Module, inputs: tuple[Tensor, ...]) -> list[nn.Module]:
 
 @torch.no_grad()
 def _redraw(layer: nn.Module) -> None:
+    own = [one for one in layer.parameters(recurse=False) if one.is_floating_point()]
+    before = [one.clone() for one in own]
     reset: Callable[[], None] | None = getattr(layer, "reset_parameters", None)
     reset = reset or getattr(layer, "_reset_parameters", None)
     if callable(reset):
-        reset()
-        return
-    for weight in layer.parameters(recurse=False):
-        if weight.numel() > 1 and weight.is_floating_point():
+        with suppress(TypeError):  # a stranger's may want arguments
+            reset()
+    # What a normalised layer draws is overwritten from its length and direction: draw those.
+    for weight, old in zip(own, before, strict=True):
+        if weight.numel() > 1 and torch.equal(weight, old):
             weight.normal_(float(weight.mean()), float(weight.std()))
 
 
