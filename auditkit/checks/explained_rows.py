@@ -25,6 +25,8 @@ from auditkit.results import Finding, Section, Topic, Unit
 from auditkit.subject import Subject
 
 FEW = 3  # rows shown where no row is more telling than another
+DIFFER = 6  # columns named in which the two rows of a pair differ
+LEAST = 0.001  # a score that is less is told as less
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,13 +66,15 @@ class ExplainedRows:
         for place, asks in zip(rows.rows, rows.asks, strict=True):
             one = shown[place]
             several = rows.rows.count(place) > 1
-            items.append(f"{one.item}: {asks}" if several else one.item)
+            item = f"{one.item}: audited row {one.row + 1:,}"
+            items.append(f"{item}, {asks}" if several else item)
             notes.append(one.note if several else f"{one.note} Explained is the {asks}.")
         against = f" beside the baseline '{found.baseline}'" if found.baseline else ""
         yield Section(
             title="What do these answers rest on?",
             text=f"By {words(method)}{against}: {METHODS[method].summary}. "
-            f"{subject.explained.worth} {_read(found)}",
+            f"{subject.explained.worth} {_read(found)} Audited rows count from 1; "
+            "`auditkit explain --row` counts them from 0.",
             views=row_views(rows, found, items, notes),
         )
 
@@ -101,11 +105,11 @@ def _finding(subject: Subject, column: str, pair: Pair) -> Finding:
     groups = subject.memberships[column].astype(str)
     share = subject.task is Task.DECISION
     answers = subject.scores if share else subject.values
-    high, low = (f"{answers[place]:.3g}" for place in (pair.higher, pair.lower))
+    high, low = (_number(answers[place], share) for place in (pair.higher, pair.lower))
     return finding(
         f"Two rows as alike as two of one group usually are, but for {column}, are answered with "
         f"{high} ({groups.iloc[pair.higher]}) and {low} ({groups.iloc[pair.lower]}): the most "
-        "unlike answers that were found to such a pair.",
+        f"unlike answers that were found to such a pair. {_differ(subject, pair)}",
         exactly(pair.difference, n=pair.looked_at, method="the largest of all pairs looked at"),
         metric="difference between two like rows",
         unit=Unit.POINTS if share else Unit.NUMBER,
@@ -119,9 +123,37 @@ def _both(subject: Subject, column: str, pair: Pair) -> Iterator[Shown]:
         yield Shown(
             row=place,
             item=f"{groups[place]} beside {groups[other]} ({column})",
-            note=f"{_answered(subject, place)} One of the pair of rows of different {column} that "
-            "are alike in everything not sensitive and are answered most differently.",
+            note=f"{_answered(subject, place)} One of two rows of different {column} that are "
+            "otherwise as alike as two of one group usually are, yet answered most differently. "
+            f"{_differ(subject, pair)}",
         )
+
+
+def _differ(subject: Subject, pair: Pair) -> str:
+    """In which columns that are not sensitive the two rows differ, the higher answer's first."""
+    schema = subject.table.schema
+    names = [one for one in schema.feature_names if one not in schema.sensitive_names]
+    two = [subject.frame[names].iloc[place] for place in (pair.higher, pair.lower)]
+    values = {name: [_value(one[name]) for one in two] for name in names}
+    unlike = [name for name in names if len(set(values[name])) > 1]
+    said = [f"{name} ({' and '.join(values[name])})" for name in unlike[:DIFFER]]
+    more = [f"{len(unlike) - DIFFER} more"] if len(unlike) > DIFFER else []
+    return (
+        f"They differ in {', '.join([*said, *more])}." if said else "They differ in nothing else."
+    )
+
+
+def _value(value: object) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _number(value: float, share: bool) -> str:
+    """A score to three places, never 0 or 1 by rounding; another number to three digits."""
+    if not share:
+        return f"{value:.3g}"
+    if 0 < value < LEAST or 1 - LEAST < value < 1:
+        return f"less than {LEAST}" if value < LEAST else f"more than {1 - LEAST}"
+    return f"{value:.3f}"
 
 
 def _telling(subject: Subject) -> Iterator[Shown]:
@@ -136,11 +168,11 @@ def _telling(subject: Subject) -> Iterator[Shown]:
             drawn = subject.explained.drawn(FEW)
             for i, place in enumerate(drawn):
                 yield Shown(
-                    row=int(place), item=f"row {i + 1} of {len(drawn)}", note="Drawn at random."
+                    row=int(place), item=f"{i + 1} of {len(drawn)}", note="Drawn at random."
                 )
             return
     for one in telling_rows(sure, right, borderline=subject.task is not Task.NUMBER):
-        yield Shown(row=one.row, item=one.why, note=_answered(subject, one.row))
+        yield Shown(row=one.row, item=one.why.capitalize(), note=_answered(subject, one.row))
 
 
 def _answered(subject: Subject, row: int) -> str:
@@ -149,7 +181,8 @@ def _answered(subject: Subject, row: int) -> str:
     truth = subject.frame[schema.target.name].iloc[row]
     match subject.task:
         case Task.DECISION:
-            said = f"{subject.scores[row]:.2f} for {schema.target.name} {schema.positive}"
+            score = _number(float(subject.scores[row]), True)
+            said = f"{score} for {schema.target.name} {schema.positive}"
         case Task.CLASSES:
             best = int(subject.probabilities[row].argmax())
             said = f"{schema.target.levels[best]} ({subject.probabilities[row][best]:.2f})"

@@ -1,5 +1,6 @@
 """How explanations of single rows are drawn, by what the model reads."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,6 +11,7 @@ from auditkit.models.explainable import Explainable
 from auditkit.results import Bars, Heatmap, ImageScores, TokenScores, View
 
 MOST_FEATURES = 8  # of a table's row; the rest are drawn as one bar
+FINEST = 0.001  # of the largest number: what is finer has no colour of its own
 CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
 
 
@@ -37,15 +39,16 @@ def row_views(
 
 
 def _columns(rows: Explainable, found: Attributions, row: int, item: str, note: str) -> Bars:
-    """A bar for each column that counts, with its value; the others together."""
+    """A bar for each column that counts, with its value; all others, or of no weight, together."""
     given = found.of(rows.players)[row].numpy()
     names, cells = rows.players.of(row), rows.cells[row]
     order = np.argsort(-np.abs(given), kind="stable")
-    shown, rest = order[:MOST_FEATURES], order[MOST_FEATURES:]
+    most = min(MOST_FEATURES, max(1, np.count_nonzero(given)))
+    shown, rest = order[:most], order[most:]
     said = [f"{names[i]} = {cells[i]}" if cells else names[i] for i in shown]
     values = given[shown].tolist()
     if len(rest):
-        said.append(f"{len(rest)} others")
+        said.append(f"{len(rest)} others" if len(rest) > 1 else "1 other")
         values.append(float(given[rest].sum()))
     return Bars(
         title=item,
@@ -124,5 +127,7 @@ def _sequence(rows: Explainable, found: Attributions, row: int, item: str, note:
 
 
 def short(values: np.ndarray) -> list[float]:
-    """Three digits of each, in one row: more than a colour can show."""
-    return [float(f"{one:.3g}") for one in values.ravel()]
+    """In one row, each to a thousandth of the largest: more than a colour shows."""
+    step = FINEST * float(np.abs(np.nan_to_num(values, posinf=0, neginf=0)).max(initial=0.0))
+    places = -math.floor(math.log10(step)) if step else 0
+    return [round(float(one), places) + 0.0 for one in values.ravel()]

@@ -120,7 +120,7 @@ for _method in (
         family=Family.GRADIENT,
         run=input_x_gradient,
         can=differentiable,
-        summary="that reaction times the number itself",
+        summary="how the answer reacts to a small change of each number, times that number",
         paper="Shrikumar, Greenside & Kundaje 2017",
     ),
     Method(

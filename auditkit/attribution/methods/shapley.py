@@ -143,7 +143,7 @@ for _method in (
         baseline=True,
         complete=True,
         samples=True,
-        summary="the same, by a fit to the answers for sampled sets of parts",
+        summary="what each part brings (Shapley), by a fit to answers for sampled sets of parts",
         paper="Lundberg & Lee 2017; Covert & Lee 2021; Witter, Liu & Musco 2025",
     ),
     Method(
@@ -154,7 +154,7 @@ for _method in (
         baseline=True,
         complete=True,
         samples=True,
-        summary="the same, by putting the parts in in sampled orders and taking them out again",
+        summary="what each part brings (Shapley), put in and taken out again in sampled orders",
         paper="Castro, Gomez & Tejada 2009; Mitchell et al. 2022",
     ),
 ):
