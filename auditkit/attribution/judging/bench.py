@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from auditkit.attribution.base import METHODS, Attributions, asked
 from auditkit.attribution.baselines import Baseline
 from auditkit.attribution.judging.deletion import Chance, Curves, chance_of, curves_of
-from auditkit.attribution.judging.randomisation import NETWORKS, redrawn
+from auditkit.attribution.judging.randomisation import NETWORKS, redrawn, similarity
 from auditkit.attribution.judging.removal import Removal, reactions, removal_of
 from auditkit.attribution.methods.controls import distances
 from auditkit.attribution.players import HELD
@@ -109,13 +109,33 @@ class Bench:
         return tuple(found)
 
     @cached_property
-    def reactions(self) -> tuple[Tensor, ...]:
-        """How the model and each of `networks` react to the players, (b, N) each."""
-        found = []
-        for question in (self.again, *self.others(self.networks)):
-            values = reactions(removal_of(question))
-            found.append(self._flat(question.players.spread(values)))
-        return tuple(found)
+    def reacting(self) -> Tensor:
+        """How alike `networks` and the model react to the players, (b,): a map may stay so."""
+        return self._as_the_model(self.networks)
+
+    @cached_property
+    def reacting_anew(self) -> Tensor:
+        """The same of networks of which every layer is drawn anew."""
+        return self._as_the_model(self.networks_anew)
+
+    @cached_property
+    def networks_anew(self) -> tuple[nn.Module, ...]:
+        """Networks of which every layer is drawn anew; more of them, since chance is in each."""
+        with self.question.runtime.seeded("networks drawn anew as a whole"):
+            return tuple(
+                redrawn(model, self.question.inputs, all_of_it=True) for model in 2 * self.networks
+            )
+
+    def _as_the_model(self, networks: tuple[nn.Module, ...]) -> Tensor:
+        own = self._reaction(self.again)
+        alike = [
+            similarity(own, self._reaction(one), self.sizes, self.places)
+            for one in self.others(networks)
+        ]
+        return torch.stack(alike).nanmean(dim=0)
+
+    def _reaction(self, question: Question) -> Tensor:
+        return self._flat(question.players.spread(reactions(removal_of(question))))
 
     def map(self, found: Attributions) -> Tensor:
         """All numbers of an explanation of the few rows, (b, N); 0 where no player moves them."""
@@ -168,11 +188,14 @@ def bench_of(
 def _networks(
     question: Question, untrained: Callable[[], nn.Module] | None
 ) -> tuple[nn.Module, ...]:
-    """Networks of the same kind that know less."""
-    if untrained is not None:
-        return tuple(untrained().to(question.device) for _ in range(NETWORKS))
+    """Networks of the same kind that know less; () where none can be made of this one."""
     model = question.model
-    if not isinstance(model, nn.Module) or not any(True for _ in model.parameters()):
-        return ()
     with question.runtime.seeded("networks drawn anew"):
-        return tuple(redrawn(model, question.inputs) for _ in range(NETWORKS))
+        if untrained is not None:
+            return tuple(untrained().to(question.device) for _ in range(NETWORKS))
+        if not isinstance(model, nn.Module) or not any(True for _ in model.parameters()):
+            return ()
+        try:
+            return tuple(redrawn(model, question.inputs) for _ in range(NETWORKS))
+        except Exception:  # a script, a lock: some modules cannot be copied, hooked or drawn anew
+            return ()

@@ -40,19 +40,22 @@ class Examination:
         return tuple(one for one in self.judged if one.method == method)
 
     def verdict(self, method: str) -> Verdict:
-        """The worst of its tests."""
-        found = worst(self.of(method))
-        untested = not any(
-            one.test == "order" and one.verdict is not Verdict.UNTESTED for one in self.of(method)
-        )
-        if found is None or (untested and found.verdict is Verdict.TRUSTED):
-            return Verdict.UNTESTED
-        return found.verdict
+        """The worst of its tests'; none where its order could not be tested and nothing failed."""
+        found = self._decides(method)
+        return Verdict.UNTESTED if found is None else found.verdict
 
     def sentence(self, method: str) -> str:
         """Why, in one sentence."""
-        found = worst(self.of(method))
+        found = self._decides(method)
         return "" if found is None else found.sentence
+
+    def _decides(self, method: str) -> Judged | None:
+        found = worst(self.of(method))
+        order = next((one for one in self.of(method) if one.test == "order"), None)
+        if found is None or order is None:
+            return None
+        bare = order.verdict is Verdict.UNTESTED and found.verdict is not Verdict.FAILED
+        return order if bare else found
 
     @property
     def trusted(self) -> tuple[str, ...]:

@@ -39,7 +39,9 @@ from auditkit.attribution.judging.verdicts import (
 from auditkit.attribution.question import Question
 from auditkit.errors import AuditkitError
 
+SAME = 0.8  # likeness of networks' own reactions above which half of the layers says nothing
 COSTLY = 1500  # passes a row beyond which a method is not asked again under nudged inputs
+STILL = 1e-6  # of a map's length: rounding of 32 bits
 Options = Mapping[str, Any]
 
 
@@ -89,7 +91,7 @@ def _tried(trial: Callable[[], Iterator[Judged]]) -> list[Judged]:
     """The results of a trial that asks the method again; none where it cannot answer so."""
     try:
         return list(trial())
-    except (AuditkitError, RuntimeError):
+    except AuditkitError:
         return []
 
 
@@ -136,14 +138,13 @@ def _randomised(bench: Bench, found: Attributions, options: Options) -> Iterator
     own = bench.kept(found)
     words = (
         "it changes with the weights (likeness {value}, by chance {null})",
-        "it hardly changes when half of the network is drawn anew "
+        "it hardly changes when the network is drawn anew, half of it at least "
         "(likeness {value}, by chance {null})",
     )
+    if not bool((bench.chance.spans > 0).any()):
+        return  # nothing moves this answer, and so no map of it says anything
     if bench.networks:
-        alike, null = _likeness(bench, found.method, own, bench.networks, options)
-        control = METHODS[found.method].family is Family.CONTROL
-        if not control and float(kept(alike, null).nanmean()) > KEPT:
-            null = _farther(null, _reacting(bench))
+        alike, null = _against_drawn(bench, found.method, own, options)
         yield notices(found.method, "randomisation", alike, null, words)
     if bench.relabelled is not None:
         alike, null = _likeness(bench, found.method, own, (bench.relabelled,), options)
@@ -167,11 +168,26 @@ def _likeness(
     return torch.stack(alike).nanmean(dim=0), torch.stack(null).nanmean(dim=0)
 
 
-def _reacting(bench: Bench) -> Tensor:
-    """How alike the networks themselves react to the players: so far a true map may stay."""
-    own, *others = bench.reactions
-    alike = [similarity(own, one, bench.sizes, bench.places) for one in others]
-    return torch.stack(alike).nanmean(dim=0)
+def _against_drawn(
+    bench: Bench, method: str, own: Tensor, options: Options
+) -> tuple[Tensor, Tensor]:
+    """Likeness to a method's maps of networks drawn anew, and by chance, (b,) each.
+
+    Where one that knows the model stays alike, it is asked whether the networks do. Half of a
+    small network may say nothing of which columns matter: then all of it is drawn anew. NaN where
+    even such networks react as the model does, so that nothing can be seen.
+    """
+    alike, null = _likeness(bench, method, own, bench.networks, options)
+    control = METHODS[method].family is Family.CONTROL
+    if control or not float(kept(alike, null).nanmean()) > KEPT:
+        return alike, null
+    reacting = bench.reacting
+    if float(reacting.nanmean()) > SAME:
+        alike, null = _likeness(bench, method, own, bench.networks_anew, options)
+        reacting = bench.reacting_anew
+        if float(reacting.nanmean()) > SAME:
+            return torch.full_like(alike, torch.nan), null
+    return alike, _farther(null, reacting)
 
 
 def _farther(null: Tensor, other: Tensor) -> Tensor:
@@ -286,5 +302,8 @@ def _sensitive(bench: Bench, found: Attributions, options: Options) -> Iterator[
             "a nudge of the input moves it by {value} of its length (another row: {null})",
             "a nudge of the input moves it as far as another row is ({value}, another row {null})",
         ),
-        margin=(other - moved) / (other + moved).clamp(min=1e-300),
+        # One map for all rows (the weights of a linear model) does not move, as is ideal.
+        margin=torch.where(
+            moved <= STILL, 1.0, (other - moved) / (other + moved).clamp(min=1e-300)
+        ).where(~moved.isnan(), torch.nan),
     )

@@ -8,6 +8,7 @@ Every comparison is paired over rows and must be clear of chance: an interval th
 is no evidence.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -176,6 +177,10 @@ def _judged(
 ) -> Judged:
     estimate = mean_of(values.numpy())
     chance = float(null.nanmean()) if bool((~null.isnan()).any()) else float("nan")
+    if not estimate.defined:
+        words = (
+            f"{test} could not be tested: nothing here moves the answer or tells it apart",
+        ) * 2
     said = words[0] if verdict in (Verdict.TRUSTED, Verdict.UNTESTED) else words[1]
     return Judged(
         method=method,
@@ -183,5 +188,9 @@ def _judged(
         estimate=estimate,
         null=chance,
         verdict=verdict,
-        sentence=said.format(value=f"{estimate.value:.2g}", null=f"{chance:.2g}"),
+        sentence=said.format(value=_said(estimate.value), null=_said(chance)),
     )
+
+
+def _said(number: float) -> str:
+    return "not known" if math.isnan(number) else f"{number:.2g}"

@@ -162,6 +162,59 @@ def test_a_single_row_gives_no_verdict(planted: Question):
     assert found.verdict("integrated_gradients") is Verdict.UNTESTED
 
 
+class Alike(nn.Module):
+    """Its hidden units all weigh the columns alike: whatever the later half is, so does it."""
+
+    def __init__(self, weights: list[float], seed: int) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(seed)
+        self.first, self.second = nn.Linear(len(weights), 16), nn.Linear(16, 1)
+        drawn = torch.rand(16, len(weights), generator=generator) + 0.5
+        with torch.no_grad():
+            self.first.weight.copy_(drawn * torch.tensor(weights))
+            self.second.weight.copy_(torch.rand(1, 16, generator=generator) / 8)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.second(torch.tanh(self.first(x)))[:, 0]
+
+
+@pytest.mark.parametrize("weights", [[2.0, 1.0, 0.0], [2.0, 1.0, 0.0, 0.0], [0.0, 2, 1, 0.5, 0]])
+def test_exact_values_hold_where_the_later_half_says_nothing(weights: list[float]):
+    for seed in range(3):
+        inputs = torch.randn(40, len(weights), generator=torch.Generator().manual_seed(seed))
+        runtime = Runtime(device="cpu", seed=seed)
+        question = question_of(Alike(weights, seed), (inputs,), runtime=runtime)
+        found = examine(question, methods=["shapley"])
+        assert found.verdict("shapley") is Verdict.TRUSTED, found.sentence("shapley")
+        for control in ("input_size", "random"):
+            assert found.verdict(control) is Verdict.FAILED
+
+
+def test_a_gradient_that_is_the_same_everywhere_does_not_move_and_is_not_blamed_for_it():
+    inputs = torch.randn(20, 4, generator=torch.Generator().manual_seed(0))
+    found = examine(question_of(nn.Linear(4, 1), (inputs,), runtime=RUNTIME), methods=["saliency"])
+    sensitivity = test_of(found, "saliency", "sensitivity")
+    assert sensitivity.estimate.value == 0
+    assert sensitivity.verdict is Verdict.TRUSTED
+
+
+def test_of_a_constant_network_no_sentence_speaks_of_nan():
+    class Constant(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(3, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 0 * self.layer(x)[:, 0] + 1
+
+    inputs = torch.randn(12, 3, generator=torch.Generator().manual_seed(0))
+    found = examine(question_of(Constant(), (inputs,), runtime=RUNTIME))
+    assert not [one.sentence for one in found.judged if "nan" in one.sentence]
+    for name in found.attributions:
+        assert found.verdict(name) is Verdict.UNTESTED
+        assert found.sentence(name)
+
+
 def test_a_network_of_shuffled_labels_is_noticed(planted: Question):
     found = examine(planted, methods=["integrated_gradients"], relabelled=planted.model)
     assert test_of(found, "integrated_gradients", "labels").estimate.value == pytest.approx(1.0)

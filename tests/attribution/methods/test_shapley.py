@@ -138,8 +138,9 @@ def test_a_row_that_is_its_baseline_gets_noughts(method):
 
 
 @pytest.mark.parametrize("method", ALL)
-def test_a_constant_model_gives_noughts_without_an_error(method):
-    found = attribute(method, lambda x: torch.ones(len(x)), torch.ones(1, 20))
+@pytest.mark.parametrize("players", [7, 20])
+def test_a_constant_model_gives_noughts_without_an_error(method, players):
+    found = attribute(method, lambda x: torch.full((len(x),), 0.1), torch.ones(1, players))
     assert float(found.value.abs().max()) == 0
     assert float(found.errors[0].max()) == 0
 
