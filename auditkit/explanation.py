@@ -171,6 +171,8 @@ def explain(
     Raises UsageError for a row, a method, a class, a baseline or an option that does not exist,
     NotApplicable for a method that cannot serve this model, with those that can.
     """
+    if not isinstance(method, str):
+        raise UsageError(f"method is {method!r}, not the name of one, such as {METHOD!r}")
     method_row = METHODS[method]  # a wrong name is told before anything is loaded
     subject = _subject(model, data, device, seed)
     frame = data if isinstance(data, pd.DataFrame) else subject.frame  # a Subject's own rows

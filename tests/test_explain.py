@@ -212,6 +212,7 @@ def test_trust_is_what_a_report_would_say_and_is_asked_for_only_then(subjects, m
     ("given", "kind", "said"),
     [
         ({"method": "shaply"}, UsageError, "did you mean 'shapley'"),
+        ({"method": 3}, UsageError, "method is 3, not the name of one, such as 'shapley'"),
         ({"method": "attention"}, NotApplicable, "these can: .*saliency"),
         ({"row": 800}, UsageError, "no row 800: planted has 800 rows here, 0 to 799"),
         ({"row": -1}, UsageError, "no row -1"),

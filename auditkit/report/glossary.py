@@ -61,6 +61,14 @@ ENTRIES = (
         " it lets stand, one in twenty is false on average. It decides nothing here.",
     ),
     Entry(
+        "Baseline (of an explanation)",
+        r"\bbaseline '",
+        "What a row is explained beside. 'typical': the median of each number and the most frequent"
+        " level of each category; 'sample': training rows; 'mean': the average colour; 'zero': a"
+        " black image, each channel's average of a sequence, no level of a table; 'pad': no words."
+        " Another baseline can give another explanation.",
+    ),
+    Entry(
         "Bias amplification",
         r"bias amplification|\bMALS\b|A→T",
         "How much further the model leans than the labels it is compared with: if the labels give"
