@@ -29,7 +29,7 @@ def table_baselines(
     """typical: training medians and most frequent levels; sample: training rows; zero: no level.
 
     The first two need the training rows. zero has the mean of each number, which may be nobody's:
-    of Adult's capital gain, 0 for nine in ten, it is 1,079, and beside that nearly all of the
+    of Adult's capital gain, 0 for nine in ten, it is 1,079, and beside that nearly half of the
     weight would be on not having gained so much.
     """
     device = runtime.resolved_device()
