@@ -256,8 +256,9 @@ def _words(bench: Bench, method: str, curves: Curves) -> Iterator[Judged]:
 
 def _stable(bench: Bench, found: Attributions, options: Options) -> Iterator[Judged]:
     row, question = METHODS[found.method], bench.again
-    exists = bench.exists[bench.few]
-    scores = found.of(bench.question.players)[bench.few]
+    most = question.players.most  # the few rows may all have fewer players than others
+    exists = bench.exists[bench.few, :most]
+    scores = found.of(bench.question.players)[bench.few, :most]
     null = correlation(scores, scores.roll(1, 0), exists & exists.roll(1, 0))
     if row.baseline and bench.baselines:
         others = tuple(one.at(bench.few) for one in bench.baselines)
