@@ -49,6 +49,12 @@ WEIGHED_ON: Mapping[Medium, int] = {
 }
 
 
+# Of large images and long texts fewer rows, told by how many go through the model at once: a
+# pass keeps as much of a row as it takes time. So no examination takes an hour.
+PART_JUDGED, FEWEST_JUDGED = 5, 8  # a fifth of a pass, but no fewer rows than that
+FEWEST_WEIGHED = 16
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Explained:
     """What can be said of why a model answers as it does.
@@ -66,7 +72,8 @@ class Explained:
     @cached_property
     def rows(self) -> np.ndarray:
         """Places of the rows on which methods are judged, drawn at random, (m,)."""
-        return self.drawn(JUDGED_ON[self.medium])
+        bound = max(FEWEST_JUDGED, self.at_once // PART_JUDGED)
+        return self.drawn(min(JUDGED_ON[self.medium], bound))
 
     @cached_property
     def examination(self) -> Examination:
@@ -129,7 +136,14 @@ class Explained:
     @property
     def overall_rows(self) -> np.ndarray:
         """Places of the rows over which it is asked what weighs how much, (m,)."""
-        return self.drawn(WEIGHED_ON[self.medium])
+        return self.drawn(min(WEIGHED_ON[self.medium], max(FEWEST_WEIGHED, self.at_once)))
+
+    @cached_property
+    def at_once(self) -> int:
+        """Rows that go through the model and back at once within the run's memory."""
+        some = self.of(self.drawn(2))
+        with at_rest(some.module):
+            return some.question().at_once
 
     @cached_property
     def overall(self) -> tuple[Explainable, Attributions]:

@@ -67,18 +67,24 @@ def occlusion(question: Question, window: Sides = None, stride: Sides = None) ->
 
 
 def lime(
-    question: Question, evaluations: int = 1024, width: float = 0.25, ridge: float = 1e-4
+    question: Question,
+    evaluations: int | None = None,
+    width: float = 0.25,
+    ridge: float = 1e-4,
 ) -> Found:
     """The slopes of a linear fit to the answers near the row, by which players are in.
 
     A coalition counts exp(-d^2 / (2 width^2)) at the cosine distance d = 1 - sqrt(share of players
-    in). All numbers of players that are out are equally likely in the `evaluations` coalitions,
-    which all rows share; where there are no more than that, all are asked. ridge is the part by
+    in). All numbers of players that are out are equally likely in the `evaluations` coalitions
+    (1,024, or 8 for each player where that is more), which all rows share; where there are no
+    more than that, all are asked. ridge is the part by
     which a slope is drawn towards 0.
 
     Ribeiro, Singh & Guestrin 2016; standard errors as of a weighted regression whose spread may
     differ from coalition to coalition (White 1980, HC3).
     """
+    if evaluations is None:
+        evaluations = max(1024, 8 * question.players.most)
     if evaluations < 4 * question.players.most or not width > 0 or ridge < 0:
         raise UsageError(
             f"lime was given {evaluations} evaluations, width {width} and ridge {ridge}: give at "

@@ -176,3 +176,10 @@ def test_a_window_over_two_inputs_is_refused_with_those_that_can():
     rows = torch.randn(2, 3)
     with pytest.raises(NotApplicable, match=r"slides over the one input.*feature_ablation"):
         attribute("occlusion", lambda x, y: x.sum(1) + y.sum(1), (rows, rows))
+
+
+def test_a_table_of_300_columns_is_served_without_options():
+    rows = torch.randn(2, 300, generator=torch.Generator().manual_seed(0))
+    weights = torch.linspace(-1, 1, 300)
+    found = attribute("lime", lambda given: given @ weights, rows, runtime=Runtime(device="cpu"))
+    assert torch.allclose(found.value, (rows * weights).double(), atol=0.02)
