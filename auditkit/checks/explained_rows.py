@@ -59,7 +59,8 @@ class ExplainedRows:
         pairs = tuple(self._unfair(subject))
         for column, pair in pairs:
             yield _finding(subject, column, pair)
-        shown = [*_telling(subject), *(one for two in pairs for one in _both(subject, *two))]
+        telling = list(_telling(subject))
+        shown = [*telling, *(one for two in pairs for one in _both(subject, *two))]
         rows = subject.explained.of(np.array([one.row for one in shown]))
         found = subject.explained.asked(method, rows)
         items, notes = [], []
@@ -70,13 +71,21 @@ class ExplainedRows:
             items.append(f"{item}, {asks}" if several else item)
             notes.append(one.note if several else f"{one.note} Explained is the {asks}.")
         against = f" beside the baseline '{found.baseline}'" if found.baseline else ""
+        views, unlike = row_views(rows, found, items, notes), 2 * len(pairs)
         yield Section(
             title="What do these answers rest on?",
             text=f"By {words(method)}{against}: {METHODS[method].summary}. "
             f"{subject.explained.worth} {_read(found)} Audited rows count from 1; "
             "`auditkit explain --row` counts them from 0.",
-            views=row_views(rows, found, items, notes),
+            views=views[:-unlike] if unlike else views,
         )
+        if unlike:
+            yield Section(
+                title="Two like rows, unlike answers",
+                text="The pair of each sensitive column that is answered most differently, side by "
+                "side. It is the largest of many and no proof: the two still differ in something.",
+                views=views[-unlike:],
+            )
 
     def _unfair(self, subject: Subject) -> Iterator[tuple[str, Pair]]:
         """Pairs of unlike answers to like rows, for each sensitive column of a table."""

@@ -10,7 +10,7 @@ from auditkit.attribution.base import Attributions
 from auditkit.models.explainable import Explainable
 from auditkit.results import Bars, Heatmap, ImageScores, TokenScores, View
 
-MOST_FEATURES = 8  # of a table's row; the rest are drawn as one bar
+MOST_FEATURES = 7  # of a table's row; the rest are drawn as one bar, so that two fit side by side
 FINEST = 0.001  # of the largest number: what is finer has no colour of its own
 CHANNELS = {1: ("grey",), 3: ("red", "green", "blue")}
 

@@ -55,18 +55,18 @@ ENTRIES = (
         "The share of a group that has the positive outcome, whatever the model says.",
     ),
     Entry(
-        "Benjamini-Hochberg",
-        r"Benjamini",
-        "A correction for asking many questions that is less strict than Holm's: of the failures"
-        " it lets stand, one in twenty is false on average. It decides nothing here.",
-    ),
-    Entry(
         "Baseline (of an explanation)",
         r"\bbaseline '",
         "What a row is explained beside. 'typical': the median of each number and the most frequent"
         " level of each category; 'sample': training rows; 'mean': the average colour; 'zero': a"
         " black image, each channel's average of a sequence, no level of a table; 'pad': no words."
         " Another baseline can give another explanation.",
+    ),
+    Entry(
+        "Benjamini-Hochberg",
+        r"Benjamini",
+        "A correction for asking many questions that is less strict than Holm's: of the failures"
+        " it lets stand, one in twenty is false on average. It decides nothing here.",
     ),
     Entry(
         "Bias amplification",

@@ -19,6 +19,9 @@ HEADLINES: Mapping[Status, str] = {
 }
 
 
+TRUSTED = "methods that hold on this model"  # the metric of how many explanations held
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """What a reader wants to know, and how each outcome answers it."""
@@ -31,6 +34,7 @@ class Question:
     words: tuple[str, ...]  # by which an entry of not_tested is known to belong here
     undecided: str = "It cannot be said yet"
     measured: str = "Measured, no limit was set"
+    none: str = ""  # where explanations were put to the test and none held
 
 
 QUESTIONS = (
@@ -42,6 +46,7 @@ QUESTIONS = (
         passed="Yes, as far as it was tested",
         undecided="Only in part",
         measured="Shown, as far as it can be trusted",
+        none="Not reliably: no explanation held",
         words=("expla", "attribution", "why", "faithful", "probing", "represent", "concept"),
     ),
     Question(
@@ -142,7 +147,9 @@ def _answer(question: Question, report: AuditReport, anchors: Mapping[int, str])
     return Answer(
         question=question,
         status=status or Status.NOT_APPLICABLE,
-        short=_short(question, status),
+        short=question.none
+        if status is Status.MEASURED and _none_holds(findings)
+        else _short(question, status),
         points=(*points(shown, anchors), *broken[:2]),
         rest=_rest(findings, shown, _unasked(results) if status is Status.MEASURED else ""),
         reasons=() if status else _why_not(question, results, report.not_tested),
@@ -162,6 +169,11 @@ def _from_each_check(findings: Sequence[Finding], results: Sequence[CheckResult]
         turns.append((ORDER.index(one.status), seen[one.status, check[id(one)]]))
     order = sorted(range(len(findings)), key=lambda i: turns[i])
     return [findings[i] for i in order]
+
+
+def _none_holds(findings: Iterable[Finding]) -> bool:
+    """Whether explanations were put to the test and not one of them held."""
+    return any(one.metric == TRUSTED and one.value == 0 for one in findings)
 
 
 def _short(question: Question, status: Status | None) -> str:

@@ -9,6 +9,8 @@ import torch
 
 from auditkit.checks.explained_rows import ExplainedRows, _number
 from auditkit.checks.explanation_views import row_views, short
+from auditkit.checks.explanations import Explanations
+from auditkit.report.story import TRUSTED
 from auditkit.results import Finding, Section
 from tests.explaining import network
 
@@ -25,7 +27,7 @@ def test_columns_that_carry_nothing_are_one_bar_with_the_others():
     assert of_table([0.0, -2.0, 0.0, 1.0])["feature"].tolist() == ["c1 = 7", "c3 = 7", "2 others"]
     assert of_table([0.0, 1.0])["feature"].tolist() == ["c1 = 7", "1 other"]
     assert of_table([0.0, 0.0])["feature"].tolist() == ["c0 = 7", "1 other"]
-    assert of_table([float(i + 1) for i in range(9)])["feature"].tolist()[-1] == "1 other"
+    assert of_table([float(i + 1) for i in range(8)])["feature"].tolist()[-1] == "1 other"
 
 
 def test_a_number_of_an_image_has_a_thousandth_of_the_largest_and_no_more():
@@ -49,7 +51,8 @@ def test_a_pair_is_told_with_what_it_differs_in_and_is_not_said_to_be_alike_in_e
     found = list(ExplainedRows().run(network()))
     finding = next(one for one in found if isinstance(one, Finding))
     assert "They differ in merit (" in finding.message
-    section = next(one for one in found if isinstance(one, Section))
+    alone, section = (one for one in found if isinstance(one, Section))
+    assert not any("beside" in one.title for one in alone.views)
     notes = [view.text for view in section.views if "beside" in view.title]
     assert len(notes) == 2
     assert all("They differ in merit (" in one for one in notes)
@@ -60,3 +63,8 @@ def test_rows_are_named_by_their_number():
     section = next(one for one in ExplainedRows().run(network()) if isinstance(one, Section))
     assert section.views[0].title.startswith("Typical: audited row ")
     assert "from 0" in section.text
+
+
+def test_the_story_knows_the_finding_that_tells_how_many_methods_held():
+    first = next(iter(Explanations().run(network())))
+    assert (first.metric, first.value) == (TRUSTED, len(network().explained.examination.trusted))

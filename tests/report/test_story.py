@@ -216,6 +216,18 @@ def test_what_is_looked_at_is_told_after_what_can_be_trusted_and_only_where_some
     assert all(one.text.startswith(said) for one, said in zip(found.points, points, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("held", "short"),
+    [(0.0, "Not reliably: no explanation held"), (3.0, "Shown, as far as it can be trusted")],
+)
+def test_where_none_holds_the_answer_is_not_that_it_is_shown(held, short):
+    report = explanations(Status.MEASURED)
+    first, second = report.results
+    one = replace(first.findings[0], metric=story.TRUSTED, value=held)
+    report = replace(report, results=(replace(first, findings=(one,)), second))
+    assert answer(report, "why").short == short
+
+
 def test_where_no_explanation_could_be_asked_the_reason_is_told():
     report = explanations(Status.NOT_APPLICABLE, looked=Status.NOT_APPLICABLE)
     found = answer(report, "why")
