@@ -127,6 +127,23 @@ def over_time(values: ArrayLike, lengths: ArrayLike, *, parts: int = 10) -> Floa
         return np.asarray(np.where(count > 0, total / count, np.nan))
 
 
+def parts_of_time(values: ArrayLike, lengths: ArrayLike, *, parts: int = 10) -> Floats:
+    """What each part of a row's own time contributed, (n, parts): rows of any lengths compare.
+
+    values are (n, T, channels), lengths (n,) the steps of each row. A step that lies in two
+    parts gives each its share.
+    """
+    phi = np.asarray(values, float).sum(axis=2)
+    part = np.arange(parts)
+    found = np.zeros((len(phi), parts))
+    for row, length in enumerate(np.asarray(lengths, int)):
+        step = np.arange(length)[:, None]
+        end = np.minimum((step + 1) / length, (part + 1) / parts)
+        within = np.clip(end - np.maximum(step / length, part / parts), 0, None) * length
+        found[row] = phi[row, :length] @ within
+    return found
+
+
 def _limits(value: float, error: float, n: int, confidence: float) -> tuple[float, float]:
     if error == 0 or value in (0.0, 1.0):
         return value, value

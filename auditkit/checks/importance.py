@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from auditkit.attribution.base import METHODS, Attributions
-from auditkit.attribution.weight import METHOD, by_name, mean_map, mean_picture, over_time, weights
+from auditkit.attribution.weight import (
+    METHOD,
+    by_name,
+    mean_map,
+    mean_picture,
+    over_time,
+    parts_of_time,
+    weights,
+)
 from auditkit.checks.base import CHECKS, finding, percent, words
 from auditkit.checks.explanation_views import short
 from auditkit.errors import NotApplicable
@@ -65,13 +73,13 @@ class Importance:
                 yield from _columns(rows, found, how)
 
 
-def _heaviest(rows: Explainable, found: Attributions, frame: pd.DataFrame) -> Finding:
+def _heaviest(found: Attributions, frame: pd.DataFrame, unit: str, units: str) -> Finding:
     """Which players weigh most, beside what each would weigh were all alike."""
     first, even = frame.iloc[0], 1 / len(frame)
     three = frame[["player", "share"]].head(3).itertuples(index=False)
     named = ", ".join(f"{name} ({percent(share)})" for name, share in three)
     return finding(
-        f"The model looks most at {named} of all weight; were all {len(frame)} {rows.unit}s "
+        f"The model looks most at {named} of all weight; were all {len(frame)} {units} "
         f"alike, each would have {percent(even)}.",
         Estimate(
             value=float(first["share"]),
@@ -79,17 +87,17 @@ def _heaviest(rows: Explainable, found: Attributions, frame: pd.DataFrame) -> Fi
             high=float(first["share high"]),
             n=len(found.answers),
             method=f"{words(found.method)}; {METHOD}",
-            reason="" if frame["weight"].any() else f"no {rows.unit} changes any answer",
+            reason="" if frame["weight"].any() else f"no {unit} changes any answer",
         ),
-        metric=f"share of the heaviest {rows.unit}",
+        metric=f"share of the heaviest {unit}",
         null=even,
-        where={rows.unit: str(first["player"]), "method": found.method},
+        where={unit: str(first["player"]), "method": found.method},
     )
 
 
 def _columns(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
     frame = _weights(rows, found)
-    yield _heaviest(rows, found, frame)
+    yield _heaviest(found, frame, rows.unit, f"{rows.unit}s")
     left = len(frame) - MOST_SHOWN
     yield Section(
         title="What weighs how much?",
@@ -153,7 +161,7 @@ def _texts(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding
 
 
 def _images(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
-    yield _heaviest(rows, found, _weights(rows, found))
+    yield _heaviest(found, _weights(rows, found), rows.unit, f"{rows.unit}s")
     scores = mean_map(found.values[0].numpy())
     mean = mean_picture(rows.inputs[0].detach().cpu().numpy())
     row, column = (one.ravel() for one in np.indices(scores.shape))
@@ -183,11 +191,14 @@ def _images(rows: Explainable, found: Attributions, how: str) -> Iterator[Findin
 
 
 def _sequences(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
-    yield _heaviest(rows, found, _weights(rows, found))
     values = found.values[0].numpy()
     steps = (
         rows.inputs[1].cpu().numpy() if len(rows.inputs) > 1 else [values.shape[1]] * len(values)
     )
+    # Rows are of unlike lengths: the third stretch of one is another time than that of the next.
+    names = [f"tenth {i + 1}" for i in range(TENTHS)]
+    frame = weights(parts_of_time(values, steps, parts=TENTHS), names)
+    yield _heaviest(found, frame, "tenth of a row's time", "tenths of a row's time")
     map_ = over_time(values, steps, parts=TENTHS)
     channel, tenth = (one.ravel() for one in np.indices(map_.shape))
     yield Section(

@@ -3,7 +3,15 @@ import math
 import numpy as np
 import pytest
 
-from auditkit.attribution.weight import by_name, mean_map, mean_picture, over_time, share, weights
+from auditkit.attribution.weight import (
+    by_name,
+    mean_map,
+    mean_picture,
+    over_time,
+    parts_of_time,
+    share,
+    weights,
+)
 
 
 def test_weights_by_hand():
@@ -70,3 +78,9 @@ def test_a_map_and_a_course_of_time_by_hand():
     values = np.array([[[1.0], [-1.0], [3.0], [5.0]], [[2.0], [6.0], [99.0], [99.0]]])
     assert over_time(values, [4, 2], parts=2).tolist() == [[4 / 3, 14 / 3]]
     assert np.isnan(over_time(values[1:], [1], parts=2)[0, 1])
+
+
+def test_parts_of_time_of_rows_of_unlike_lengths_by_hand():
+    values = np.array([[[1.0], [-1.0], [3.0], [5.0]], [[3.0], [6.0], [9.0], [99.0]]])
+    assert parts_of_time(values, [4, 3], parts=2).tolist() == [[0.0, 8.0], [6.0, 12.0]]
+    assert parts_of_time(values[:, :, [0, 0]], [4, 1], parts=2).tolist() == [[0, 16], [3, 3]]

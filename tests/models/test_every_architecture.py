@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from auditkit import explained
+from auditkit.data.schema import Medium
 from auditkit.data.tables import split
 from auditkit.errors import ModelError, UsageError
 from auditkit.models import files
@@ -84,6 +86,14 @@ def test_it_is_exported_with_equal_outputs_for_any_number_of_rows(name, made):
             torch.testing.assert_close(program(*some), model(*some), rtol=1e-4, atol=1e-5)
 
 
+@pytest.fixture
+def briefly(monkeypatch):
+    """Explanations are judged and weighed on few rows: here they must run, not be sure."""
+    for name in ("JUDGED_ON", "WEIGHED_ON"):
+        monkeypatch.setattr(explained, name, dict.fromkeys(Medium, 5))
+
+
+@pytest.mark.usefixtures("briefly")
 @pytest.mark.parametrize("name", NAMES)
 def test_it_is_audited_by_every_check_that_applies_and_the_rest_say_why(name, made):
     _, card, folder = made(name)
