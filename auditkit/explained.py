@@ -78,7 +78,7 @@ class Explained:
     @cached_property
     def examination(self) -> Examination:
         """How each method did on the drawn rows. Raises NotApplicable where none can be asked."""
-        subject = self.of(self.rows)
+        subject = self._thinned(self.of(self.rows), WEIGHED_ON[self.medium])
         with at_rest(subject.module):
             question = subject.question()
             return examine(
@@ -151,7 +151,7 @@ class Explained:
 
         Raises NotApplicable where every method failed.
         """
-        rows = self.of(self.overall_rows)
+        rows = self._thinned(self.of(self.overall_rows), WEIGHED_ON[self.medium])
         return rows, self.asked(self.best, rows)
 
     @cached_property
@@ -179,6 +179,12 @@ class Explained:
             reference=self.reference,
             runtime=self.runtime,
         )
+
+    @staticmethod
+    def _thinned(rows: Explainable, most: int) -> Explainable:
+        """At most `most` of explained rows, evenly apart: of a text each token is one."""
+        n = len(rows.rows)
+        return rows if n <= most else rows.at([i * n // most for i in range(most)])
 
     def asked(self, method: str, rows: Explainable) -> Attributions:
         """What a method says of rows."""
