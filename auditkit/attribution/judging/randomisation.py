@@ -20,6 +20,7 @@ from auditkit.attribution.judging.ranking import partial_rank_correlation
 from auditkit.attribution.question import embeds
 
 NETWORKS = 2
+ROUNDING = 1e-6  # of a map's largest number: what single precision cannot tell from nothing
 LARGE = 120  # numbers in a map: ten for each of what is taken out of their ranks
 
 
@@ -68,7 +69,14 @@ def _beyond(
         given += [(one > 0).double(), one]
         if exists.shape[1] >= LARGE:
             given.append((one - one.median(dim=1, keepdim=True).values).abs())
-    return partial_rank_correlation(first.abs(), second.abs(), given, exists, nothing=nothing)
+    strengths = (_told(first), _told(second))
+    return partial_rank_correlation(*strengths, given, exists, nothing=nothing)
+
+
+def _told(values: Tensor) -> Tensor:
+    """Sizes of a map (B, N), those that are its rounding as 0: else the unused would have ranks."""
+    found = values.abs()
+    return torch.where(found > ROUNDING * found.amax(dim=1, keepdim=True), found, 0.0)
 
 
 @torch.no_grad()

@@ -20,6 +20,7 @@ from auditkit.attribution.judging.ranking import (
     partial_rank_correlation,
     rank_correlation,
 )
+from auditkit.attribution.judging.randomisation import similarity
 from auditkit.attribution.judging.removal import area, counts, ranks, reactions, removal_of
 from auditkit.attribution.judging.sensitivity import max_sensitivity
 from auditkit.attribution.judging.text import comprehensiveness, reads_words, sufficiency
@@ -280,3 +281,13 @@ def test_a_mean_over_rows_leaves_out_those_without_a_number():
     assert found.low == pytest.approx(2 - 12.706, abs=1e-3)
     assert not mean_of([np.nan]).defined
     assert np.isnan(mean_of([1.0]).low)
+
+
+def test_what_is_rounding_has_no_rank_in_a_likeness():
+    exact = torch.tensor([[3.0, 2.0, 0.0, 0.0, 1.0]], dtype=torch.float64)
+    other = torch.tensor([[1.0, 3.0, 0.0, 0.0, 2.0]], dtype=torch.float64)
+    noise = torch.tensor([[0.0, 0.0, 3e-17, 1e-9, 0.0]], dtype=torch.float64)
+    exists = torch.ones(1, 5).bool()
+    plain = similarity(exact, other, (), exists)
+    assert similarity(exact + noise, other + noise, (), exists).equal(plain)
+    assert similarity(exact + noise, other, (), exists).equal(plain)
