@@ -73,6 +73,11 @@ class Importance:
                 yield from _columns(rows, found, how)
 
 
+def several(unit: str) -> str:
+    """The players' name where there are many: patch, patches."""
+    return f"{unit}es" if unit.endswith("ch") else f"{unit}s"
+
+
 def _heaviest(found: Attributions, frame: pd.DataFrame, unit: str, units: str) -> Finding:
     """Which players weigh most, beside what each would weigh were all alike."""
     first, even = frame.iloc[0], 1 / len(frame)
@@ -97,7 +102,7 @@ def _heaviest(found: Attributions, frame: pd.DataFrame, unit: str, units: str) -
 
 def _columns(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
     frame = _weights(rows, found)
-    yield _heaviest(found, frame, rows.unit, f"{rows.unit}s")
+    yield _heaviest(found, frame, rows.unit, several(rows.unit))
     left = len(frame) - MOST_SHOWN
     yield Section(
         title="What weighs how much?",
@@ -161,7 +166,7 @@ def _texts(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding
 
 
 def _images(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
-    yield _heaviest(found, _weights(rows, found), rows.unit, f"{rows.unit}s")
+    yield _heaviest(found, _weights(rows, found), rows.unit, several(rows.unit))
     scores = mean_map(found.values[0].numpy())
     mean = mean_picture(rows.inputs[0].detach().cpu().numpy())
     row, column = (one.ravel() for one in np.indices(scores.shape))

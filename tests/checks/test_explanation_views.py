@@ -10,6 +10,7 @@ import torch
 from auditkit.checks.explained_rows import ExplainedRows, _number
 from auditkit.checks.explanation_views import row_views, short
 from auditkit.checks.explanations import Explanations
+from auditkit.checks.importance import several
 from auditkit.report.story import TRUSTED
 from auditkit.results import Finding, Section
 from tests.explaining import network
@@ -68,3 +69,11 @@ def test_rows_are_named_by_their_number():
 def test_the_story_knows_the_finding_that_tells_how_many_methods_held():
     first = next(iter(Explanations().run(network())))
     assert (first.metric, first.value) == (TRUSTED, len(network().explained.examination.trusted))
+
+
+def test_many_of_what_is_explained_are_named_in_english():
+    assert [several(one) for one in ("patch", "column", "time span")] == [
+        "patches",
+        "columns",
+        "time spans",
+    ]
