@@ -14,13 +14,13 @@ from auditkit.attribution.judging.deletion import chance_of, curves_by, curves_o
 from auditkit.attribution.judging.infidelity import infidelity, infidelity_of_shuffled
 from auditkit.attribution.judging.localisation import chance_accuracy, rank_accuracy
 from auditkit.attribution.judging.over_rows import mean_of
+from auditkit.attribution.judging.randomisation import similarity
 from auditkit.attribution.judging.ranking import (
     correlation,
     overlap,
     partial_rank_correlation,
     rank_correlation,
 )
-from auditkit.attribution.judging.randomisation import similarity
 from auditkit.attribution.judging.removal import area, counts, ranks, reactions, removal_of
 from auditkit.attribution.judging.sensitivity import max_sensitivity
 from auditkit.attribution.judging.text import comprehensiveness, reads_words, sufficiency
