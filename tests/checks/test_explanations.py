@@ -112,3 +112,33 @@ def test_of_rows_that_take_much_fewer_are_judged(memory, judged):
     )
     assert len(found.rows) == judged
     assert np.array_equal(found.rows, np.sort(found.rows))
+
+
+class Judged:
+    """An examination in which methods did as is said: verdict, quality, passes."""
+
+    def __init__(self, **methods):
+        self.methods = methods
+
+    def verdicts(self, verdict):
+        names = [name for name, one in self.methods.items() if one[0] is verdict]
+        return tuple(sorted(names, key=lambda name: -self.quality(name)))
+
+    def quality(self, name):
+        return self.methods[name][1]
+
+    def passes(self, name):
+        return self.methods[name][2]
+
+
+def test_a_trusted_method_goes_before_a_better_weak_one_and_the_cheaper_of_equals_first():
+    found = explained.Explained(
+        predictor=None, frame=None, reference=None, medium=None, runtime=Runtime(device="cpu")
+    )
+    found.__dict__["examination"] = Judged(
+        shapley=(Verdict.TRUSTED, 0.300, 2000),
+        feature_ablation=(Verdict.WEAK, 0.4, 10),
+        integrated_gradients=(Verdict.TRUSTED, 0.295, 100),
+        deeplift=(Verdict.TRUSTED, 0.2, 4),
+    )
+    assert found.best == "integrated_gradients"
