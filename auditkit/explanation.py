@@ -18,7 +18,7 @@ import pandas as pd
 
 from auditkit.attribution.base import METHODS, Attributions, asked, refusal
 from auditkit.attribution.question import at_rest
-from auditkit.checks.explanation_views import row_views
+from auditkit.checks.inside.explanation_views import row_views
 from auditkit.config import AuditConfig
 from auditkit.data.schema import require_column
 from auditkit.data.tables import Table

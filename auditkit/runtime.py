@@ -22,7 +22,7 @@ class Runtime:
     """The choices made once for a whole run.
 
     device is "auto", "cpu", "cuda" or "cuda:1"; batch_size counts rows a forward pass; memory is
-    in megabytes what a pass with its gradients may keep, where an explanation sends rows of its own.
+    in megabytes what a pass with its gradients may keep, where an explanation sends its own rows.
     """
 
     device: str = "auto"

@@ -323,10 +323,7 @@ class Subject:
 
         Raises NotApplicable where only its answers are known.
         """
-        if not self.can(Ability.GRADIENTS):
-            raise NotApplicable(
-                "only the model's answers are known, not the model itself: nothing can be explained"
-            )
+        self.require_network()
         from auditkit.explained import Explained  # torch: an audit of answers never loads it
 
         return Explained(
@@ -336,6 +333,13 @@ class Subject:
             medium=self.table.schema.medium,
             runtime=self.runtime,
         )
+
+    def require_network(self) -> None:
+        """Raise NotApplicable where only the model's answers are known."""
+        if not self.can(Ability.GRADIENTS):
+            raise NotApplicable(
+                "only the model's answers are known, not the model itself: nothing can be explained"
+            )
 
     def require_rows(self) -> None:
         """Raise NotApplicable where rows were counted and not read."""

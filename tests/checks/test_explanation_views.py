@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from auditkit.checks.explained_rows import ExplainedRows, _number
-from auditkit.checks.explanation_views import row_views, short
-from auditkit.checks.explanations import Explanations
-from auditkit.checks.importance import several
+from auditkit.checks.inside.explained_rows import _number
+from auditkit.checks.inside.explanation_views import row_views, short
+from auditkit.checks.inside.importance import several
+from auditkit.checks.network import ExplainedRows, Explanations
 from auditkit.report.story import TRUSTED
 from auditkit.results import Finding, Section
 from tests.explaining import network

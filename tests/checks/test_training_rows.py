@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from auditkit.checks.training_rows import INFLUENCE, TrainingRows
+from auditkit.checks.inside.training_rows import INFLUENCE
+from auditkit.checks.network import TrainingRows
 from auditkit.errors import NotApplicable
 from auditkit.models.trained_rows import fitted_places, pupil
 from auditkit.results import Finding, Section, Status
@@ -125,10 +126,10 @@ def test_a_search_no_better_than_chance_lists_no_rows():
 @pytest.mark.parametrize(
     ("made", "why"),
     [
-        (lambda: subject(gap_of(0.0)), "not its weights"),
-        (speeches, "one answer a row"),
+        (lambda: subject(gap_of(0.0)), "only the model's answers"),
+        (speeches, "only the model's answers"),
         (lambda: replace(learner(), train=None), "not known"),
-        (lambda: replace(prices(), train=None), "not its weights"),
+        (lambda: replace(prices(), train=None), "only the model's answers"),
     ],
 )
 def test_where_it_has_no_say_it_says_why(made, why):

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -21,19 +20,19 @@ from auditkit.attribution.training_rows.influence import Influence
 from auditkit.attribution.training_rows.last_layer import last_layer
 from auditkit.attribution.training_rows.suspects import Planted, contradicted, doubts, planted
 from auditkit.attribution.training_rows.tracin import tracin_last_layer
-from auditkit.checks.base import CHECKS, finding, percent
-from auditkit.checks.training_rows_views import (
+from auditkit.checks.base import finding, percent
+from auditkit.checks.inside.training_rows_views import (
     agreements,
     answer,
     doubted,
     lesson_of,
 )
+from auditkit.checks.network import FEWEST, TrainingRows
 from auditkit.data.schema import Medium, Task
 from auditkit.data.tables import Table as Rows
 from auditkit.errors import ModelError, NotApplicable
 from auditkit.models.trained_rows import Pupil, fitted_places, pupil
-from auditkit.ranges import SHARE, ranged
-from auditkit.results import Finding, Section, Topic, Unit
+from auditkit.results import Finding, Section, Unit
 from auditkit.statistics.estimate import Estimate
 from auditkit.subject import Subject
 
@@ -44,108 +43,89 @@ MOST: Mapping[Medium, int] = {
     Medium.SEQUENCE: 2000,
     Medium.TEXT: 1500,
 }
-FEWEST = 50
 LOOKED_AT = 64  # rows by which the last layer is found
 INFLUENCE = "influence (used here)"
 
 
-@CHECKS.register("training-rows")
-@dataclass(frozen=True, kw_only=True)
-class TrainingRows:
-    """Which training rows helped the model with a row, and which harmed? Measured, never judged.
+def run(check: TrainingRows, subject: Subject) -> Iterator[Finding | Section]:
+    """Two findings on how far the estimates hold, and what they show if they do."""
+    lesson = _lesson(check, subject)
+    exam = examined(
+        lesson.influence,
+        lesson.features,
+        lesson.targets,
+        lesson.estimates,
+        subject.rng(check.rule),
+        rows=check.left_out,
+    )
+    agreement = exam.agreements[INFLUENCE]
+    holds = agreement.defined and agreement.low >= check.min_agreement
+    yield _agreement(exam, agreement, lesson, holds)
+    search = planted(lesson.influence, subject.rng(f"{check.rule} planted"))
+    finds = search.first.low > search.share
+    yield _search(search, lesson, finds)
+    if holds:
+        yield _teachers(check, lesson)
+    if finds:
+        yield _doubted(check, lesson)
+    yield agreements(exam)
 
-    By the influence of at most `rows` training rows (by default as many as take seconds) through
-    the last layer. Nothing is shown where the estimate's agreement with trainings without
-    `left_out` of the rows lies below min_agreement.
-    """
 
-    rule: ClassVar[str] = "AK510"
-    title: ClassVar[str] = "What the training rows taught"
-    topic: ClassVar[Topic] = Topic.EXPLANATION
-
-    rows: int | None = ranged(None, FEWEST, 1_000_000)
-    shown: int = ranged(3, 1, 50)
-    suspects: int = ranged(8, 1, 1_000)
-    left_out: int = ranged(40, 10, 10_000)
-    damping: float = ranged(DAMPING, 0)
-    min_agreement: float = ranged(0.5, *SHARE)
-
-    def run(self, subject: Subject) -> Iterator[Finding | Section]:
-        """Two findings on how far the estimates hold, and what they show if they do."""
-        lesson = self._lesson(subject)
-        exam = examined(
-            lesson.influence,
-            lesson.features,
-            lesson.targets,
-            lesson.estimates,
-            subject.rng(self.rule),
-            rows=self.left_out,
+def _lesson(check: TrainingRows, subject: Subject) -> "Lesson":
+    found, train = pupil(subject.predictor), subject.required_train
+    fitted = fitted_places(train, subject.card)
+    most = check.rows or MOST[train.schema.medium]
+    if len(fitted) < FEWEST:
+        raise NotApplicable(f"{len(fitted)} training rows are too few: {FEWEST} are needed")
+    places = fitted
+    if len(fitted) > most:
+        rng = subject.rng(f"{check.rule} rows")
+        places = np.sort(rng.choice(fitted, most, replace=False))
+    try:
+        return Lesson(
+            subject=subject,
+            pupil=found,
+            places=places,
+            fitted=len(fitted),
+            damping=DAMPING if check.damping is None else check.damping,
         )
-        agreement = exam.agreements[INFLUENCE]
-        holds = agreement.defined and agreement.low >= self.min_agreement
-        yield _agreement(exam, agreement, lesson, holds)
-        search = planted(lesson.influence, subject.rng(f"{self.rule} planted"))
-        finds = search.first.low > search.share
-        yield _search(search, lesson, finds)
-        if holds:
-            yield self._teachers(lesson)
-        if finds:
-            yield self._doubted(lesson)
-        yield agreements(exam)
+    except ModelError as error:
+        raise NotApplicable(str(error)) from error
 
-    def _lesson(self, subject: Subject) -> "Lesson":
-        found, train = pupil(subject.predictor), subject.required_train
-        fitted = fitted_places(train, subject.card)
-        most = self.rows or MOST[train.schema.medium]
-        if len(fitted) < FEWEST:
-            raise NotApplicable(f"{len(fitted)} training rows are too few: {FEWEST} are needed")
-        places = fitted
-        if len(fitted) > most:
-            rng = subject.rng(f"{self.rule} rows")
-            places = np.sort(rng.choice(fitted, most, replace=False))
-        try:
-            return Lesson(
-                subject=subject,
-                pupil=found,
-                places=places,
-                fitted=len(fitted),
-                damping=self.damping,
-            )
-        except ModelError as error:
-            raise NotApplicable(str(error)) from error
 
-    def _teachers(self, lesson: "Lesson") -> Section:
-        table, outputs = lesson.subject.table, lesson.subject.outputs
-        views = []
-        for one, scores in zip(lesson.explained, lesson.estimates[INFLUENCE], strict=True):
-            found = (*helpful(scores, self.shown), *harmful(scores, self.shown))
-            places = lesson.places[[taught.row for taught in found]].tolist()
-            views.append(lesson_of(one, (table, outputs), lesson.train, places, found))
-        return Section(
-            title="Which training rows taught it what it says of these?",
-            text="A row that helped brought the model nearer to what is recorded for the row "
-            "explained, one that harmed took it further away. How much it weighs is told beside "
-            f"the average of the {len(lesson.places):,} training rows looked at. Row numbers count "
-            "the training part of the data from 1.",
-            views=tuple(views),
-        )
+def _teachers(check: TrainingRows, lesson: "Lesson") -> Section:
+    table, outputs = lesson.subject.table, lesson.subject.outputs
+    views = []
+    for one, scores in zip(lesson.explained, lesson.estimates[INFLUENCE], strict=True):
+        found = (*helpful(scores, check.shown), *harmful(scores, check.shown))
+        places = lesson.places[[taught.row for taught in found]].tolist()
+        views.append(lesson_of(one, (table, outputs), lesson.train, places, found))
+    return Section(
+        title="Which training rows taught it what it says of these?",
+        text="A row that helped brought the model nearer to what is recorded for the row "
+        "explained, one that harmed took it further away. How much it weighs is told beside "
+        f"the average of the {len(lesson.places):,} training rows looked at. Row numbers count "
+        "the training part of the data from 1.",
+        views=tuple(views),
+    )
 
-    def _doubted(self, lesson: "Lesson") -> Section:
-        order = np.argsort(-doubts(lesson.influence), kind="stable")
-        order = order[contradicted(lesson.influence)[order]][: self.suspects]
-        places, train = lesson.places[order].tolist(), lesson.train
-        said: list[str] = []
-        if places:
-            outputs = lesson.subject.predictor.outputs(train.frame.iloc[places])
-            said = [answer(outputs, train, i) for i in range(len(places))]
-        return Section(
-            title="Which training rows should be looked at again?",
-            text="Those whose recorded answer the model finds hardest to believe, and knows by "
-            "rote if at all. A wrong label is one reason, a rare case another: look before any is "
-            "changed. How many of such rows are wrong is not known; how many planted ones this "
-            f"finds is told above.{'' if places else ' The model contradicts none of them.'}",
-            views=(doubted(train, places, said),) if places else (),
-        )
+
+def _doubted(check: TrainingRows, lesson: "Lesson") -> Section:
+    order = np.argsort(-doubts(lesson.influence), kind="stable")
+    order = order[contradicted(lesson.influence)[order]][: check.suspects]
+    places, train = lesson.places[order].tolist(), lesson.train
+    said: list[str] = []
+    if places:
+        outputs = lesson.subject.predictor.outputs(train.frame.iloc[places])
+        said = [answer(outputs, train, i) for i in range(len(places))]
+    return Section(
+        title="Which training rows should be looked at again?",
+        text="Those whose recorded answer the model finds hardest to believe, and knows by "
+        "rote if at all. A wrong label is one reason, a rare case another: look before any is "
+        "changed. How many of such rows are wrong is not known; how many planted ones this "
+        f"finds is told above.{'' if places else ' The model contradicts none of them.'}",
+        views=(doubted(train, places, said),) if places else (),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

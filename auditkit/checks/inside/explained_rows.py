@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 
@@ -16,12 +15,12 @@ from auditkit.attribution.rows import (
     unfair_pairs,
 )
 from auditkit.bias.individual.scaling import scaled
-from auditkit.checks.base import CHECKS, exactly, finding, words
-from auditkit.checks.explanation_views import row_views
+from auditkit.checks.base import exactly, finding, words
+from auditkit.checks.inside.explanation_views import row_views
+from auditkit.checks.network import ExplainedRows
 from auditkit.data.schema import Kind, Medium, Task
 from auditkit.models.predictor import Ability
-from auditkit.ranges import ranged
-from auditkit.results import Finding, Section, Topic, Unit
+from auditkit.results import Finding, Section, Unit
 from auditkit.subject import Subject
 
 FEW = 3  # rows shown where no row is more telling than another
@@ -38,75 +37,61 @@ class Shown:
     note: str
 
 
-@CHECKS.register("explained-rows")
-@dataclass(frozen=True, kw_only=True)
-class ExplainedRows:
-    """What do single answers rest on? Measured, never judged.
-
-    A typical row, a borderline one, the worst mistake, and the pairs of people who are alike but
-    for a sensitive column and are answered most differently.
-    """
-
-    rule: ClassVar[str] = "AK503"
-    title: ClassVar[str] = "Single answers explained"
-    topic: ClassVar[Topic] = Topic.EXPLANATION
-
-    pairs: int = ranged(1, 0, 20)
-
-    def run(self, subject: Subject) -> Iterator[Finding | Section]:
-        """A section with a picture of each row."""
-        method = subject.explained.best
-        pairs = tuple(self._unfair(subject))
-        for column, pair in pairs:
-            yield _finding(subject, column, pair)
-        telling = list(_telling(subject))
-        shown = [*telling, *(one for two in pairs for one in _both(subject, *two))]
-        rows = subject.explained.of(np.array([one.row for one in shown]))
-        found = subject.explained.asked(method, rows)
-        items, notes = [], []
-        for place, asks in zip(rows.rows, rows.asks, strict=True):
-            one = shown[place]
-            several = rows.rows.count(place) > 1
-            item = f"{one.item}: audited row {one.row + 1:,}"
-            items.append(f"{item}, {asks}" if several else item)
-            notes.append(one.note if several else f"{one.note} Explained is the {asks}.")
-        against = f" beside the baseline '{found.baseline}'" if found.baseline else ""
-        views, unlike = row_views(rows, found, items, notes), 2 * len(pairs)
+def run(check: ExplainedRows, subject: Subject) -> Iterator[Finding | Section]:
+    """A section with a picture of each row."""
+    method = subject.explained.best
+    pairs = tuple(_unfair(check, subject))
+    for column, pair in pairs:
+        yield _finding(subject, column, pair)
+    telling = list(_telling(subject))
+    shown = [*telling, *(one for two in pairs for one in _both(subject, *two))]
+    rows = subject.explained.of(np.array([one.row for one in shown]))
+    found = subject.explained.asked(method, rows)
+    items, notes = [], []
+    for place, asks in zip(rows.rows, rows.asks, strict=True):
+        one = shown[place]
+        several = rows.rows.count(place) > 1
+        item = f"{one.item}: audited row {one.row + 1:,}"
+        items.append(f"{item}, {asks}" if several else item)
+        notes.append(one.note if several else f"{one.note} Explained is the {asks}.")
+    against = f" beside the baseline '{found.baseline}'" if found.baseline else ""
+    views, unlike = row_views(rows, found, items, notes), 2 * len(pairs)
+    yield Section(
+        title="What do these answers rest on?",
+        text=f"By {words(method)}{against}: {METHODS[method].summary}. "
+        f"{subject.explained.worth} {_read(found)} Audited rows count from 1; "
+        "`auditkit explain --row` counts them from 0.",
+        views=views[:-unlike] if unlike else views,
+    )
+    if unlike:
         yield Section(
-            title="What do these answers rest on?",
-            text=f"By {words(method)}{against}: {METHODS[method].summary}. "
-            f"{subject.explained.worth} {_read(found)} Audited rows count from 1; "
-            "`auditkit explain --row` counts them from 0.",
-            views=views[:-unlike] if unlike else views,
+            title="Two like rows, unlike answers",
+            text="The pair of each sensitive column that is answered most differently, side by "
+            "side. It is the largest of many and no proof: the two still differ in something.",
+            views=views[-unlike:],
         )
-        if unlike:
-            yield Section(
-                title="Two like rows, unlike answers",
-                text="The pair of each sensitive column that is answered most differently, side by "
-                "side. It is the largest of many and no proof: the two still differ in something.",
-                views=views[-unlike:],
-            )
 
-    def _unfair(self, subject: Subject) -> Iterator[tuple[str, Pair]]:
-        """Pairs of unlike answers to like rows, for each sensitive column of a table."""
-        schema = subject.table.schema
-        names = [one for one in schema.feature_names if one not in schema.sensitive_names]
-        if schema.medium is not Medium.TABLE or not names or not self.pairs:
+
+def _unfair(check: ExplainedRows, subject: Subject) -> Iterator[tuple[str, Pair]]:
+    """Pairs of unlike answers to like rows, for each sensitive column of a table."""
+    schema = subject.table.schema
+    names = [one for one in schema.feature_names if one not in schema.sensitive_names]
+    if schema.medium is not Medium.TABLE or not names or not check.pairs:
+        return
+    match subject.task:
+        case Task.DECISION if subject.can(Ability.SCORES):
+            answers = subject.scores
+        case Task.NUMBER:
+            answers = subject.values
+        case _:
             return
-        match subject.task:
-            case Task.DECISION if subject.can(Ability.SCORES):
-                answers = subject.scores
-            case Task.NUMBER:
-                answers = subject.values
-            case _:
-                return
-        codes = {one.name for one in schema.features if one.kind is not Kind.NUMERIC}
-        points = scaled(subject.frame[names], codes)
-        for column in schema.sensitive_names:
-            groups = subject.memberships[column].astype(str).to_numpy()
-            rng = subject.rng(f"{self.rule} {column}")
-            for pair in unfair_pairs(points, groups, answers, rng, pairs=self.pairs):
-                yield column, pair
+    codes = {one.name for one in schema.features if one.kind is not Kind.NUMERIC}
+    points = scaled(subject.frame[names], codes)
+    for column in schema.sensitive_names:
+        groups = subject.memberships[column].astype(str).to_numpy()
+        rng = subject.rng(f"{check.rule} {column}")
+        for pair in unfair_pairs(points, groups, answers, rng, pairs=check.pairs):
+            yield column, pair
 
 
 def _finding(subject: Subject, column: str, pair: Pair) -> Finding:

@@ -1,8 +1,6 @@
 """What the model looks at over many rows, and how much of it is who people are."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -17,8 +15,9 @@ from auditkit.attribution.weight import (
     parts_of_time,
     weights,
 )
-from auditkit.checks.base import CHECKS, finding, percent, words
-from auditkit.checks.explanation_views import short
+from auditkit.checks.base import finding, percent, words
+from auditkit.checks.inside.explanation_views import short
+from auditkit.checks.network import Importance
 from auditkit.errors import NotApplicable
 from auditkit.models.explainable import Explainable
 from auditkit.results import (
@@ -27,7 +26,6 @@ from auditkit.results import (
     ImageScores,
     Intervals,
     Section,
-    Topic,
     Unit,
 )
 from auditkit.statistics.estimate import Estimate
@@ -39,38 +37,25 @@ LEAST = 5  # texts in which a word must occur
 SHOWN = ("player", "weight", "low", "high", "share", "direction")
 
 
-@CHECKS.register("importance")
-@dataclass(frozen=True, kw_only=True)
-class Importance:
-    """What does the model look at, over many rows? Measured, never judged.
-
-    By the best of the methods that hold on this model, or that are weak where none holds; where
-    all failed, nothing is shown.
-    """
-
-    rule: ClassVar[str] = "AK502"
-    title: ClassVar[str] = "What the model looks at"
-    topic: ClassVar[Topic] = Topic.EXPLANATION
-
-    def run(self, subject: Subject) -> Iterator[Finding | Section]:
-        """A finding, and a picture of what weighs how much."""
-        rows, found = subject.explained.overall
-        how = (
-            f"{words(found.method)} ({METHODS[found.method].summary}) of {len(found.answers)} rows "
-            "drawn at random"
-        )
-        worth = f". {subject.explained.worth}"
-        against = f", beside the baseline '{found.baseline}'" if found.baseline else ""
-        how += against + worth
-        match rows.medium:
-            case "image":
-                yield from _images(rows, found, how)
-            case "text":
-                yield from _texts(rows, found, how)
-            case "sequence":
-                yield from _sequences(rows, found, how)
-            case _:
-                yield from _columns(rows, found, how)
+def run(check: Importance, subject: Subject) -> Iterator[Finding | Section]:
+    """A finding, and a picture of what weighs how much."""
+    rows, found = subject.explained.overall
+    how = (
+        f"{words(found.method)} ({METHODS[found.method].summary}) of {len(found.answers)} rows "
+        "drawn at random"
+    )
+    worth = f". {subject.explained.worth}"
+    against = f", beside the baseline '{found.baseline}'" if found.baseline else ""
+    how += against + worth
+    match rows.medium:
+        case "image":
+            yield from _images(rows, found, how)
+        case "text":
+            yield from _texts(rows, found, how)
+        case "sequence":
+            yield from _sequences(rows, found, how)
+        case _:
+            yield from _columns(rows, found, how)
 
 
 def several(unit: str) -> str:

@@ -1,8 +1,6 @@
 """What the attention of a transformer shows, and how far that is from what decides."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import ClassVar
 
 import pandas as pd
 
@@ -12,11 +10,12 @@ from auditkit.attribution.heads import habits, marks_of
 from auditkit.attribution.judging.examination import Examination
 from auditkit.attribution.judging.verdicts import Verdict
 from auditkit.attribution.question import at_rest
-from auditkit.checks.base import CHECKS, finding, words
+from auditkit.checks.base import finding, words
+from auditkit.checks.network import Attention
 from auditkit.errors import NotApplicable
 from auditkit.models.explainable import Explainable
 from auditkit.models.explainable.texts import sizes_of
-from auditkit.results import Finding, Heatmap, Section, Table, Topic, Unit
+from auditkit.results import Finding, Heatmap, Section, Table, Unit
 from auditkit.statistics.estimate import Estimate
 from auditkit.subject import Subject
 
@@ -39,35 +38,22 @@ IS = (
 )
 
 
-@CHECKS.register("attention")
-@dataclass(frozen=True, kw_only=True)
-class Attention:
-    """Does a transformer's attention point at what decides? Measured, never judged.
-
-    Each method that reads the weights beside one that takes words out and asks the model, and
-    beside chance; and what each head looks at, whatever the text says.
-    """
-
-    rule: ClassVar[str] = "AK506"
-    title: ClassVar[str] = "What attention shows"
-    topic: ClassVar[Topic] = Topic.EXPLANATION
-
-    def run(self, subject: Subject) -> Iterator[Finding | Section]:
-        """A finding of agreement, a table of it, and a map of the heads."""
-        rows = subject.explained.of(subject.explained.rows)
-        if rows.medium != "text" or not attends(rows.module):
-            raise NotApplicable("the model is no transformer that reads texts: it has no attention")
-        found = subject.explained.examination
-        judge = _asks(found)
-        lines = {name: _pair(found.pairs, name, judge) for name in _beside(found, judge)}
-        yield _nearest(lines, judge)
-        yield Section(
-            title="Does attention point at what decides?",
-            text=f"{IS} Each row's words are ranked by attention and by what happens to the answer "
-            f"when they are taken out ({words(judge)}): 1 is the same order, 0 none in common.",
-            views=(_table(found, judge, lines),),
-        )
-        yield _heads(rows)
+def run(check: Attention, subject: Subject) -> Iterator[Finding | Section]:
+    """A finding of agreement, a table of it, and a map of the heads."""
+    rows = subject.explained.of(subject.explained.rows)
+    if rows.medium != "text" or not attends(rows.module):
+        raise NotApplicable("the model is no transformer that reads texts: it has no attention")
+    found = subject.explained.examination
+    judge = _asks(found)
+    lines = {name: _pair(found.pairs, name, judge) for name in _beside(found, judge)}
+    yield _nearest(lines, judge)
+    yield Section(
+        title="Does attention point at what decides?",
+        text=f"{IS} Each row's words are ranked by attention and by what happens to the answer "
+        f"when they are taken out ({words(judge)}): 1 is the same order, 0 none in common.",
+        views=(_table(found, judge, lines),),
+    )
+    yield _heads(rows)
 
 
 def _asks(found: Examination) -> str:

@@ -1,0 +1,1 @@
+"""What a check finds inside a network; imported when it runs, since torch comes with it."""
