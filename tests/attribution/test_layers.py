@@ -44,7 +44,7 @@ def reader(build, **options):
 def adds_up(found, near=0.002):
     """To a share of the change or, where contributions cancel, of a thirtieth of their sizes."""
     change = (found.answers - found.reference).abs()
-    sizes = sum(one.abs().flatten(1).sum(dim=1) for one in found.values)
+    sizes = sum(one.abs().reshape(len(one), -1).sum(dim=1) for one in found.values)
     return bool((found.gap.abs() <= near * torch.maximum(change, sizes / 30) + 1e-5).all())
 
 
