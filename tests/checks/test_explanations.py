@@ -11,7 +11,7 @@ from auditkit.attribution.base import METHODS, Family
 from auditkit.attribution.judging.verdicts import Verdict
 from auditkit.checks.base import CHECKS
 from auditkit.config import AuditConfig
-from auditkit.results import Section, Status
+from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.runtime import Runtime
 from tests.explaining import network
@@ -142,3 +142,27 @@ def test_a_trusted_method_goes_before_a_better_weak_one_and_the_cheaper_of_equal
         deeplift=(Verdict.TRUSTED, 0.2, 4),
     )
     assert found.best == "integrated_gradients"
+
+
+def test_a_column_that_only_takes_the_noise_out_of_another_is_told_in_words():
+    """Haufe 2014: merit = outcome + distraction, years = distraction, and the model subtracts."""
+    made = network((0.0, 2.0, -2.0, 0.0, 0.0), n=2000)
+    rng = np.random.default_rng(1)
+    frame = made.frame.copy()
+    outcome, distraction = rng.normal(size=(2, len(frame)))
+    frame["merit"], frame["years"] = outcome + distraction, distraction
+    frame["label"] = (outcome > 0).astype(int).astype(str)
+    planted = replace(made, table=replace(made.table, frame=frame))
+    told = [one.message for one in said("importance", planted) if isinstance(one, Finding)]
+    (sentence,) = [one for one in told if "next to nothing" in one]
+    assert sentence.startswith("years carries weight")
+    assert "goes together with merit" in sentence
+    quiet = [one.message for one in said("importance", made) if isinstance(one, Finding)]
+    assert not [one for one in quiet if "goes together with" in one]
+
+
+def test_a_column_without_weight_costs_nothing_when_it_is_shuffled():
+    sections = [one for one in said("importance", network()) if isinstance(one, Section)]
+    lost = sections[0].views[1].frame.set_index("player")
+    assert lost.index[0] == "merit"
+    assert lost.loc["group", "loss"] == lost.loc["noise", "loss"] == 0.0

@@ -4,8 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 import pandas as pd
+import torch
 
 from auditkit.attribution.base import METHODS, Attributions
+from auditkit.attribution.importance import FEWEST_ROWS, permutation_importance
+from auditkit.attribution.importance import Importance as Shuffled
+from auditkit.attribution.suppressors import suppressors
 from auditkit.attribution.weight import (
     METHOD,
     by_name,
@@ -18,6 +22,7 @@ from auditkit.attribution.weight import (
 from auditkit.checks.base import finding, percent, words
 from auditkit.checks.inside.explanation_views import short
 from auditkit.checks.network import Importance
+from auditkit.data.schema import Task
 from auditkit.errors import NotApplicable
 from auditkit.models.explainable import Explainable
 from auditkit.results import (
@@ -34,6 +39,8 @@ from auditkit.subject import Subject
 MOST_SHOWN = 20
 TENTHS = 10
 LEAST = 5  # texts in which a word must occur
+SHUFFLED_ON = 2000  # rows whose columns are shuffled
+MOST_SUPPRESSORS = 3
 SHOWN = ("player", "weight", "low", "high", "share", "direction")
 
 
@@ -55,7 +62,9 @@ def run(check: Importance, subject: Subject) -> Iterator[Finding | Section]:
         case "sequence":
             yield from _sequences(rows, found, how)
         case _:
-            yield from _columns(rows, found, how)
+            shuffled = _shuffled(subject)
+            yield from _columns(rows, found, how, shuffled)
+            yield from _suppressors(subject, shuffled)
 
 
 def several(unit: str) -> str:
@@ -85,7 +94,47 @@ def _heaviest(found: Attributions, frame: pd.DataFrame, unit: str, units: str) -
     )
 
 
-def _columns(rows: Explainable, found: Attributions, how: str) -> Iterator[Finding | Section]:
+def _shuffled(subject: Subject) -> Shuffled | None:
+    """What the model loses where a column's values come from other rows; None where none can say.
+
+    Of a stranger's probabilities the loss is not known to be that of its training.
+    """
+    if subject.task not in (Task.DECISION, Task.CLASSES, Task.NUMBER):
+        return None
+    places = subject.explained.drawn(SHUFFLED_ON)
+    rows = subject.explained.of(places)
+    if rows.asks[0].startswith("probability") or len(places) < FEWEST_ROWS:
+        return None
+    truth = torch.from_numpy(subject.expected[places]).to(rows.inputs[0].device)
+    return permutation_importance(
+        rows.module, rows.inputs, truth, players=rows.players, runtime=subject.runtime
+    )
+
+
+def _suppressors(subject: Subject, shuffled: Shuffled | None) -> Iterator[Finding]:
+    """Columns that carry weight and alone say nothing of the target, in words."""
+    places = subject.explained.drawn(SHUFFLED_ON)
+    if shuffled is None or not set(shuffled.names) <= set(subject.frame.columns):
+        return
+    found = suppressors(
+        subject.frame[list(shuffled.names)].iloc[places],
+        subject.frame[subject.table.schema.target.name].iloc[places],
+        dict(shuffled.ranked),
+    )
+    for one in found[:MOST_SUPPRESSORS]:
+        yield finding(
+            f"{one.sentence}.",
+            one.alone,
+            metric="association of a column that carries weight",
+            unit=Unit.NUMBER,
+            null=0.0,
+            where={"column looked at": one.column, "together with": one.partner or "not seen"},
+        )
+
+
+def _columns(
+    rows: Explainable, found: Attributions, how: str, shuffled: Shuffled | None
+) -> Iterator[Finding | Section]:
     frame = _weights(rows, found)
     yield _heaviest(found, frame, rows.unit, several(rows.unit))
     left = len(frame) - MOST_SHOWN
@@ -105,7 +154,29 @@ def _columns(rows: Explainable, found: Attributions, how: str) -> Iterator[Findi
                 unit=Unit.NUMBER,
                 text=f"The {left} that weigh least are not shown." if left > 0 else "",
             ),
+            *_lost(shuffled, rows.unit),
         ),
+    )
+
+
+def _lost(shuffled: Shuffled | None, unit: str) -> Iterator[Intervals]:
+    if shuffled is None:
+        return
+    lines = [(name, one.value, one.low, one.high) for name, one in shuffled.ranked if one.defined]
+    yield Intervals(
+        title=f"What the model loses without a {unit}",
+        frame=pd.DataFrame(lines[:MOST_SHOWN], columns=["player", "loss", "low", "high"]),
+        label="player",
+        value="loss",
+        low="low",
+        high="high",
+        unit=Unit.NUMBER,
+        reference=0.0,
+        reference_label="nothing",
+        text=f"By how much the {shuffled.loss_name} of {shuffled.loss.n:,} rows "
+        f"({shuffled.loss.value:.3g}) grows where the {unit}'s values come from other rows "
+        "(permutation importance). It needs no method of explanation, and shares what two "
+        "columns say alike between neither.",
     )
 
 
