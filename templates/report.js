@@ -155,6 +155,15 @@
   const csv = (table) => all("tr", table).map((row) => [...row.cells].map(field).join(",")).join("\r\n");
   const slug = (title) => title.toLowerCase().match(/[a-z0-9]+/g)?.join("-").slice(0, 60) ?? "table";
 
+  // Made here and not in the page: a hundred tables would say it a hundred times.
+  for (const table of all(".view .scroll > table.data")) {
+    const button = document.createElement("button");
+    const whose = document.createElement("span");
+    Object.assign(button, { type: "button", className: "quiet csv", textContent: "Download CSV" });
+    Object.assign(whose, { className: "unseen", textContent: ` of ${table.caption.textContent}` });
+    button.append(whose);
+    table.parentElement.after(button);
+  }
   for (const button of all("button.csv")) {
     const table = button.previousElementSibling.querySelector("table");
     button.hidden = false;

@@ -1,5 +1,6 @@
 """What the page shows, as plain values for the templates: no HTML is made here."""
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -51,6 +52,11 @@ class Fact:
     code: bool = False
     items: tuple[str, ...] = ()
     facts: tuple["Fact", ...] = ()
+
+
+# Of more findings than this the page shows those with a limit first, as report.js does; the others
+# are not drawn, which takes 300 bytes each: their numbers stand in words.
+MANY = 40
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,14 +227,17 @@ def _identity(report: AuditReport) -> list[tuple[str, tuple[Fact, ...]]]:
 
 
 def _all_evidence(report: AuditReport, places: Mapping[int, str]) -> list[Evidence]:
+    many = len(report.findings) > MANY
     return [
-        _evidence(finding, result, places)
+        _evidence(finding, result, places, drawn=not many or math.isfinite(finding.limit))
         for result in report.results
         for finding in result.findings
     ]
 
 
-def _evidence(finding: Finding, result: CheckResult, places: Mapping[int, str]) -> Evidence:
+def _evidence(
+    finding: Finding, result: CheckResult, places: Mapping[int, str], *, drawn: bool
+) -> Evidence:
     numbers = [finding.value, *(finding.interval or ())]
     unit = finding.unit
     decimals = telling_decimals(unit, numbers, finding.limit)
@@ -240,7 +249,7 @@ def _evidence(finding: Finding, result: CheckResult, places: Mapping[int, str]) 
         value=with_interval(finding.value, finding.interval, unit, decimals=decimals),
         limit=write(finding.limit, unit, decimals=decimals),
         null=write(finding.null, unit),
-        strip=strip(finding),
+        strip=strip(finding) if drawn else None,
     )
 
 

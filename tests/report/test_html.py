@@ -194,7 +194,7 @@ def test_verdict_and_questions_come_first_and_every_part_is_there(page):
 def test_undefined_is_a_dash_with_its_reason_and_never_a_zero(page):
     row = re.search(r"cannot be told\.</p>.*?</tr>", page, re.DOTALL)[0]
     assert "The model calls nobody in the group Other positive." in row
-    value = re.search(r'data-label="Value".*?</td>', row, re.DOTALL)[0]
+    value = re.search(r'class="measure".*?</td>', row, re.DOTALL)[0]
     assert "–" in value
     assert not re.search(r"\d", re.sub(r"<[^>]+>", "", value))
 

@@ -37,12 +37,12 @@ def run(check: Explanations, subject: Subject) -> Iterator[Finding | Section]:
         views=(
             Table(
                 title="Methods and how they did",
-                frame=found.table(),
+                frame=found.table().round(3),
                 verdicts=("verdict",),
             ),
             Heatmap(
                 title="How far the methods agree",
-                frame=found.agreement(),
+                frame=found.agreement()[["method", "other", "rank correlation"]].round(3),
                 x="other",
                 y="method",
                 value="rank correlation",
