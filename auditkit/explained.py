@@ -30,8 +30,6 @@ JUDGED_ON: Mapping[Medium, int] = {
 # What asks a model thousands of times for a row is asked less, or left out where another method
 # gives the same: of many players `shapley` is `kernel_shap`, and `shapley_sampling` near to it.
 FEWER: Mapping[str, Mapping[str, object]] = {
-    "kernel_shap": {"evaluations": 512},
-    "lime": {"evaluations": 512},
     "integrated_gradients": {"most": 96},
     "expected_gradients": {"samples": 32},
 }
@@ -86,7 +84,7 @@ class Explained:
             return examine(
                 question,
                 methods=[one for one in served(question) if one not in self.left_out],
-                options=self.options,
+                options=self.options(subject),
                 rng=self.runtime.rng("examination"),
             )
 
@@ -95,10 +93,15 @@ class Explained:
         """Methods that are not asked here, since others cost less and say the same."""
         return LEFT_OUT[self.medium]
 
-    @property
-    def options(self) -> Mapping[str, Mapping[str, object]]:
-        """Methods' options, by name, where theirs would take a report too long."""
-        return {} if self.medium is Medium.TABLE else FEWER
+    def options(self, rows: Explainable) -> Mapping[str, Mapping[str, object]]:
+        """Methods' options, by name, where theirs would take a report too long.
+
+        Of long texts a fit to coalitions needs eight a word, or it cannot say how sure it is.
+        """
+        if self.medium is Medium.TABLE:
+            return {}
+        most = max(512, 8 * rows.players.most)
+        return {**FEWER, "kernel_shap": {"evaluations": most}, "lime": {"evaluations": most}}
 
     @cached_property
     def best(self) -> str:
@@ -191,4 +194,4 @@ class Explained:
     def asked(self, method: str, rows: Explainable) -> Attributions:
         """What a method says of rows."""
         with at_rest(rows.module):
-            return asked(method, rows.question(), **self.options.get(method, {}))
+            return asked(method, rows.question(), **self.options(rows).get(method, {}))
