@@ -47,8 +47,6 @@ WEIGHED_ON: Mapping[Medium, int] = {
     Medium.SEQUENCE: 96,
     Medium.TEXT: 48,
 }
-
-
 # Of large images and long texts fewer rows, told by how many go through the model at once: a
 # pass keeps as much of a row as it takes time. So no examination takes an hour.
 PART_JUDGED, FEWEST_JUDGED = 5, 8  # a fifth of a pass, but no fewer rows than that

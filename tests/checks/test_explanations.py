@@ -8,9 +8,13 @@ import torch
 
 from auditkit import explained
 from auditkit.attribution.base import METHODS, Family
+from auditkit.attribution.baselines import Baseline
 from auditkit.attribution.judging.verdicts import Verdict
+from auditkit.attribution.players import Players
 from auditkit.checks.base import CHECKS
 from auditkit.config import AuditConfig
+from auditkit.data.schema import Medium
+from auditkit.models.explainable import Explainable
 from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.runtime import Runtime
@@ -166,3 +170,41 @@ def test_a_column_without_weight_costs_nothing_when_it_is_shuffled():
     lost = sections[0].views[1].frame.set_index("player")
     assert lost.index[0] == "merit"
     assert lost.loc["group", "loss"] == lost.loc["noise", "loss"] == 0.0
+
+
+def test_a_text_of_many_words_is_asked_often_enough_to_be_explained():
+    """A fit to 512 coalitions cannot say how sure it is of 150 words, and was refused."""
+    words = 150
+    tokens = torch.arange(words).repeat(2, 1).double()
+    weights = torch.linspace(-1, 1, words, dtype=torch.float64)
+    rows = Explainable(
+        module=Weighing(weights),
+        inputs=(tokens + 1,),
+        targets=None,
+        asks=("a number",) * 2,
+        players=Players(masks=(torch.arange(words)[None],), names=(("w",) * words,)),
+        baselines={"zero": Baseline(name="zero", rows=(torch.zeros(1, words).double(),))},
+        cells=((),) * 2,
+        medium="text",
+        unit="word",
+        rows=(0, 1),
+        runtime=Runtime(device="cpu"),
+    )
+    audited = explained.Explained(
+        predictor=network().predictor,
+        frame=network().frame,
+        reference=None,
+        medium=Medium.TEXT,
+        runtime=Runtime(device="cpu"),
+    )
+    found = audited.asked("kernel_shap", rows)
+    assert torch.allclose(found.value, weights * (tokens + 1), atol=1e-6)
+
+
+class Weighing(torch.nn.Module):
+    def __init__(self, weights):
+        super().__init__()
+        self.weights = weights
+
+    def forward(self, numbers):
+        return numbers @ self.weights
