@@ -208,3 +208,9 @@ class Weighing(torch.nn.Module):
 
     def forward(self, numbers):
         return numbers @ self.weights
+
+
+def test_it_is_told_how_many_answers_were_explained():
+    (finding, section) = said("explanations", network())
+    assert finding.n == 64
+    assert "the same 64 answers" in section.text

@@ -15,7 +15,7 @@ def run(check: Explanations, subject: Subject) -> Iterator[Finding | Section]:
     """One finding, the table of methods and tests, and how far the methods agree."""
     found = subject.explained.examination
     asked = [name for name in found.attributions if METHODS[name].family is not Family.CONTROL]
-    trusted = exactly(len(found.trusted), n=len(subject.explained.rows))
+    trusted = exactly(len(found.trusted), n=_answers(found))
     yield finding(
         _said(found, asked),
         trusted,
@@ -29,7 +29,7 @@ def run(check: Explanations, subject: Subject) -> Iterator[Finding | Section]:
     )
     yield Section(
         title="Which explanations can be believed?",
-        text=f"Each method explained the same {len(subject.explained.rows)} rows of this "
+        text=f"Each method explained the same {trusted.n} answers of this "
         "model, and was tested on them. A method that fails is not shown again: it may "
         "describe some model, but not this one. Random numbers and the size of the inputs "
         "know nothing of the model and stand beside the methods as controls."
@@ -72,10 +72,15 @@ def _said(found: Examination, asked: list[str]) -> str:
     )
 
 
+def _answers(found: Examination) -> int:
+    """How many answers each method explained: of a text that is written, each token is one."""
+    return max((len(one.answers) for one in found.attributions.values()), default=0)
+
+
 def _refused(found: Examination) -> str:
     return "; ".join(f"{name}: {why}" for name, why in found.refused.items()) or "none"
 
 
 def _spared(subject: Subject) -> str:
     names = ", ".join(words(one) for one in subject.explained.left_out)
-    return f" Not asked, since they cost more and say the same: {names}." if names else ""
+    return f" Not asked, since they cost more and say much the same: {names}." if names else ""
