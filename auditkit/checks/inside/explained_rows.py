@@ -8,15 +8,12 @@ import numpy as np
 from auditkit.attribution.base import METHODS, Attributions
 from auditkit.attribution.rows import (
     Pair,
-    decided,
-    near,
-    preferred,
-    telling_rows,
     unfair_pairs,
 )
 from auditkit.bias.individual.scaling import scaled
 from auditkit.checks.base import exactly, finding, words
 from auditkit.checks.inside.explanation_views import row_views
+from auditkit.checks.inside.telling import telling
 from auditkit.checks.network import ExplainedRows
 from auditkit.data.schema import Kind, Medium, Task
 from auditkit.models.predictor import Ability
@@ -151,22 +148,12 @@ def _number(value: float, share: bool) -> str:
 
 
 def _telling(subject: Subject) -> Iterator[Shown]:
-    match subject.task:
-        case Task.DECISION if subject.can(Ability.SCORES):
-            sure, right = decided(subject.scores, subject.threshold), subject.right
-        case Task.CLASSES:
-            sure, right = preferred(subject.probabilities), subject.right
-        case Task.NUMBER:
-            sure, right = near(subject.values, subject.truth)
-        case _:
-            drawn = subject.explained.drawn(FEW)
-            for i, place in enumerate(drawn):
-                yield Shown(
-                    row=int(place), item=f"{i + 1} of {len(drawn)}", note="Drawn at random."
-                )
-            return
-    for one in telling_rows(sure, right, borderline=subject.task is not Task.NUMBER):
+    found = telling(subject)
+    for one in found:
         yield Shown(row=one.row, item=one.why.capitalize(), note=_answered(subject, one.row))
+    drawn = () if found else subject.explained.drawn(FEW)
+    for i, place in enumerate(drawn):
+        yield Shown(row=int(place), item=f"{i + 1} of {len(drawn)}", note="Drawn at random.")
 
 
 def _answered(subject: Subject, row: int) -> str:

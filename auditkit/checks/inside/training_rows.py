@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 from torch import Tensor
 
-from auditkit.attribution.rows import Chosen, decided, near, preferred, telling_rows
+from auditkit.attribution.rows import Chosen
 from auditkit.attribution.training_rows.curvature import DAMPING
 from auditkit.attribution.training_rows.examination import (
     Examined,
@@ -21,6 +21,7 @@ from auditkit.attribution.training_rows.last_layer import last_layer
 from auditkit.attribution.training_rows.suspects import Planted, contradicted, doubts, planted
 from auditkit.attribution.training_rows.tracin import tracin_last_layer
 from auditkit.checks.base import finding, percent
+from auditkit.checks.inside.telling import telling
 from auditkit.checks.inside.training_rows_views import (
     agreements,
     answer,
@@ -28,7 +29,7 @@ from auditkit.checks.inside.training_rows_views import (
     lesson_of,
 )
 from auditkit.checks.network import FEWEST, TrainingRows
-from auditkit.data.schema import Medium, Task
+from auditkit.data.schema import Medium
 from auditkit.data.tables import Table as Rows
 from auditkit.errors import ModelError, NotApplicable
 from auditkit.models.trained_rows import Pupil, fitted_places, pupil
@@ -171,7 +172,7 @@ class Lesson:
     @cached_property
     def explained(self) -> tuple[Chosen, ...]:
         """A typical audited row, a borderline one and the worst mistake."""
-        return _telling(self.subject)
+        return telling(self.subject)
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -234,14 +235,3 @@ def _search(search: Planted, lesson: Lesson, finds: bool) -> Finding:
         metric="planted wrong labels found",
         null=search.share,
     )
-
-
-def _telling(subject: Subject) -> tuple[Chosen, ...]:
-    match subject.task:
-        case Task.DECISION:
-            sure, right = decided(subject.scores, subject.threshold), subject.right
-        case Task.CLASSES:
-            sure, right = preferred(subject.probabilities), subject.right
-        case _:
-            sure, right = near(subject.values, subject.truth)
-    return telling_rows(sure, right, borderline=subject.task is not Task.NUMBER)
