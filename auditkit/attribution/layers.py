@@ -13,15 +13,13 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
-from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence, pad_packed_sequence
 
 from auditkit.attribution.answering import Copied
 from auditkit.attribution.base import Attributions, question_of
 from auditkit.attribution.baselines import Given
 from auditkit.attribution.paths import Walk, walked
 from auditkit.attribution.question import Question, Targets, at_rest, tensors
-from auditkit.errors import ModelError, UsageError, suggestion
+from auditkit.models.layers import named_layer, numbers_of, only, put_back, together
 from auditkit.runtime import Runtime
 
 
@@ -58,7 +56,7 @@ def layer_integrated_gradients(
                 parts.append(found.values[0].cpu())
         return Attributions(
             method="layer_integrated_gradients",
-            values=(_joined(parts),),
+            values=(together(parts),),
             errors=None,
             answers=question.own.cpu(),
             reference=question.reference.cpu(),
@@ -90,25 +88,14 @@ class Cut(nn.Module):
         module = _named(self.model, self.layer)
 
         def hook(_module: nn.Module, _given: Any, output: Any) -> None:
-            kept.append(_tensor(module, output, self.layer))
+            kept.append(numbers_of(module, output, self.layer))
 
         handle = module.register_forward_hook(hook)
         try:
             self.model(*inputs)
         finally:
             handle.remove()
-        return _only(kept, self.layer)
-
-
-def _joined(parts: list[Tensor]) -> Tensor:
-    """All rows together; of packed states, a part has the steps of its own longest row."""
-    most = max(one.shape[1:2] for one in parts)
-    return torch.cat(
-        [
-            one if one.shape[1:2] == most else pad(one, (0, 0, 0, most[0] - one.shape[1]))
-            for one in parts
-        ]
-    )
+        return only(kept, self.layer)
 
 
 class _Moving:
@@ -121,16 +108,16 @@ class _Moving:
 
     def hook(self, module: nn.Module, _given: Any, output: Any) -> Any:
         if self.moved is None:
-            self.seen.append(_tensor(module, output, self.layer).detach())
+            self.seen.append(numbers_of(module, output, self.layer).detach())
             return None
-        return _put(module, output, self.moved)
+        return put_back(module, output, self.moved)
 
     @torch.no_grad()
     def given(self, inputs: tuple[Tensor, ...]) -> Tensor:
         self.seen = []
         self.question.cost.forward += len(inputs[0])
         self.question.model(*inputs)
-        return _only(self.seen, self.layer)
+        return only(self.seen, self.layer)
 
     def answer(self, point: Sequence[Tensor], rows: Tensor) -> Tensor:
         self.moved = point[0]
@@ -162,50 +149,5 @@ def _opened(question: Question, layer: str) -> Iterator[_Moving]:
         handle.remove()
 
 
-def _named(model: nn.Module, layer: str) -> nn.Module:
-    inner = model.model if isinstance(model, Copied) else model
-    known: dict[str, nn.Module] = (
-        dict(inner.named_modules()) if isinstance(inner, nn.Module) else {}
-    )
-    if layer not in known or not layer:
-        raise UsageError(
-            f"no layer {layer!r} in the model; {suggestion(layer, [one for one in known if one])}"
-        )
-    return known[layer]
-
-
-def _only(seen: list[Tensor], layer: str) -> Tensor:
-    if len(seen) != 1:
-        raise ModelError(
-            f"layer {layer!r} is called {len(seen)} times in a pass: name one that is called once"
-        )
-    return seen[0]
-
-
-def _tensor(module: nn.Module, output: Any, layer: str) -> Tensor:
-    """What a layer gives, rows first."""
-    first = output[0] if isinstance(output, tuple) and not _packed(output) else output
-    if _packed(first):
-        padded, _ = pad_packed_sequence(first, batch_first=True)
-        return padded
-    if not isinstance(first, Tensor) or not first.is_floating_point():
-        raise ModelError(f"layer {layer!r} gives {type(first).__name__} and no numbers")
-    return first.transpose(0, 1) if _steps_first(module) else first
-
-
-def _put(module: nn.Module, output: Any, moved: Tensor) -> Any:
-    """The layer's output with other numbers in it."""
-    if isinstance(output, tuple) and not _packed(output):
-        return (_put(module, output[0], moved), *output[1:])
-    if _packed(output):
-        _, lengths = pad_packed_sequence(output, batch_first=True)
-        return pack_padded_sequence(moved, lengths, batch_first=True, enforce_sorted=False)
-    return moved.transpose(0, 1) if _steps_first(module) else moved
-
-
-def _packed(output: Any) -> bool:
-    return isinstance(output, PackedSequence)  # itself a tuple
-
-
-def _steps_first(module: nn.Module) -> bool:
-    return isinstance(module, nn.RNNBase | nn.MultiheadAttention) and not module.batch_first
+def _named(model: Any, layer: str) -> nn.Module:
+    return named_layer(model.model if isinstance(model, Copied) else model, layer)
