@@ -16,6 +16,7 @@ from auditkit.errors import ModelError, UsageError, suggestion
 
 # What a sweep over a model's layers passes over: they add nothing to what came in.
 IDLE = (nn.Dropout, nn.Identity, nn.Flatten, nn.ModuleDict, nn.ParameterList)
+WEIGHING = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 WILD = "*?["
 
 
@@ -116,22 +117,29 @@ def _in_a_row(module: nn.Module) -> bool:
     if isinstance(module, nn.ModuleList):
         return not any(isinstance(one, nn.Embedding) for one in inner)
     if isinstance(module, nn.Sequential):
-        single = all(not list(one.children()) for one in inner)
-        return single and sum(isinstance(one, nn.Linear) for one in inner) > 1
+        single = all(not _parts(one) for one in inner)
+        return single and sum(isinstance(one, WEIGHING) for one in inner) > 1
     return any(isinstance(one, nn.ModuleList) and len(one) for one in inner)
 
 
 def _plain(module: nn.Module) -> bool:
     """An activation or a normalisation: what stands before it is seen behind it."""
-    return not list(module.children()) and type(module).__module__ in (
+    return not _parts(module) and type(module).__module__ in (
         "torch.nn.modules.activation",
         "torch.nn.modules.batchnorm",
     )
 
 
 def _answers(module: nn.Module) -> bool:
+    if isinstance(module, nn.Linear):
+        return True
     weighing = [one for one in module.modules() if list(one.parameters(recurse=False))]
     return bool(weighing) and all(isinstance(one, nn.Linear) for one in weighing)
+
+
+def _parts(module: nn.Module) -> list[nn.Module]:
+    """What a module is made of, but for how its weights are computed (spectral norm)."""
+    return [one for name, one in module.named_children() if name != "parametrizations"]
 
 
 def only(seen: Sequence[Tensor], name: str) -> Tensor:
