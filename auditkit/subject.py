@@ -28,6 +28,7 @@ from auditkit.runtime import Runtime
 
 if TYPE_CHECKING:
     from auditkit.explained import Explained
+    from auditkit.represented import Represented
 
 Answers = TypeVar("Answers", bound=Any)
 
@@ -333,6 +334,17 @@ class Subject:
             medium=self.table.schema.medium,
             runtime=self.runtime,
         )
+
+    @cached_property
+    def represented(self) -> "Represented":
+        """What the layers of the network hold of a sample of the audited rows.
+
+        Raises NotApplicable where only the model's answers are known.
+        """
+        self.require_network()
+        from auditkit.represented import Represented  # torch, as above
+
+        return Represented(predictor=self.predictor, table=self.table, runtime=self.runtime)
 
     def require_network(self) -> None:
         """Raise NotApplicable where only the model's answers are known."""

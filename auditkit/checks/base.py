@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from importlib import import_module
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from auditkit.registry import Registry
@@ -33,6 +34,19 @@ CHECKS: Registry[type[Check]] = Registry("check", "auditkit.checks")
 GROUP = "group"  # the column of every picture of groups; the user's name for it is in the title
 
 LEVELS: Mapping[Status, Level] = {Status.FAILED: Level.ERROR, Status.INSUFFICIENT: Level.WARNING}
+
+
+def asked_inside(module: str, check: Check, subject: Subject) -> Iterator[Finding | Section]:
+    """What a check of the network itself finds, by the work of a module of `checks.inside`.
+
+    That is imported now: torch comes with it, and an audit of answers never loads it. Raises
+    NotApplicable where only the model's answers are known.
+    """
+    subject.require_network()
+    found: Iterator[Finding | Section] = import_module(f"auditkit.checks.inside.{module}").run(
+        check, subject
+    )
+    return found
 
 
 def at_most(estimate: Estimate, limit: float | None) -> Status:

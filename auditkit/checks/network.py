@@ -5,10 +5,9 @@ Here are the limits; the work is done in `checks.inside`.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from typing import ClassVar
 
-from auditkit.checks.base import CHECKS, Check
+from auditkit.checks.base import CHECKS, asked_inside
 from auditkit.ranges import SHARE, ranged
 from auditkit.results import Finding, Section, Topic
 from auditkit.subject import Subject
@@ -33,7 +32,7 @@ class Explanations:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """One finding, the table of methods and tests, and how far the methods agree."""
-        return _found("explanations", self, subject)
+        return asked_inside("explanations", self, subject)
 
 
 @CHECKS.register("importance")
@@ -51,7 +50,7 @@ class Importance:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding, and a picture of what weighs how much."""
-        return _found("importance", self, subject)
+        return asked_inside("importance", self, subject)
 
 
 @CHECKS.register("explained-rows")
@@ -71,7 +70,7 @@ class ExplainedRows:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A section with a picture of each row."""
-        return _found("explained_rows", self, subject)
+        return asked_inside("explained_rows", self, subject)
 
 
 @CHECKS.register("sensitive-weight")
@@ -94,7 +93,7 @@ class SensitiveWeight:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding for each sensitive column, and how the weight is shared."""
-        return _found("sensitive_weight", self, subject)
+        return asked_inside("sensitive_weight", self, subject)
 
 
 @CHECKS.register("explanation-quality")
@@ -116,7 +115,7 @@ class ExplanationQuality:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding and a picture for each sensitive column."""
-        return _found("explanation_quality", self, subject)
+        return asked_inside("explanation_quality", self, subject)
 
 
 @CHECKS.register("attention")
@@ -134,7 +133,7 @@ class Attention:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding of agreement, a table of it, and a map of the heads."""
-        return _found("attention", self, subject)
+        return asked_inside("attention", self, subject)
 
 
 @CHECKS.register("training-rows")
@@ -160,16 +159,4 @@ class TrainingRows:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Two findings on how far the estimates hold, and what they show if they do."""
-        return _found("training_rows", self, subject)
-
-
-def _found(module: str, check: Check, subject: Subject) -> Iterator[Finding | Section]:
-    """What a check finds. Raises NotApplicable where only the model's answers are known.
-
-    Its module is imported now: torch comes with it, and an audit of answers never loads that.
-    """
-    subject.require_network()
-    found: Iterator[Finding | Section] = import_module(f"auditkit.checks.inside.{module}").run(
-        check, subject
-    )
-    return found
+        return asked_inside("training_rows", self, subject)

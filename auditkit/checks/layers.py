@@ -1,0 +1,53 @@
+"""What is asked of a network's layers: what they hold, and whether the decisions use it.
+
+Here are the limits; the work is done in `checks.inside`.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from auditkit.checks.base import CHECKS, asked_inside
+from auditkit.ranges import SHARE, ranged
+from auditkit.results import Finding, Section, Topic
+from auditkit.subject import Subject
+
+
+@CHECKS.register("encoded-or-used")
+@dataclass(frozen=True, kw_only=True)
+class EncodedOrUsed:
+    """Is a sensitive column encoded in the layers, and is it used in the decisions?
+
+    Read by probes, beside their controls; then erased at each layer, given the target, beside
+    erasing directions drawn at random. Nothing is judged unless you set max_changed, the share of
+    decisions that may change when the column is erased.
+    """
+
+    rule: ClassVar[str] = "AK601"
+    title: ClassVar[str] = "Encoded or used"
+    topic: ClassVar[Topic] = Topic.HARM
+
+    max_changed: float | None = ranged(None, *SHARE)
+    draws: int = ranged(19, 3, 1000)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A finding for each sensitive column, and curves over the layers."""
+        return asked_inside("encoded_or_used", self, subject)
+
+
+@CHECKS.register("layers")
+@dataclass(frozen=True, kw_only=True)
+class Layers:
+    """What do the layers know of the target, and how do they differ? Measured, never judged.
+
+    Probes of every layer beside a control task, an untrained twin of the network and the rows
+    themselves; how alike the layers are, and how many directions they use.
+    """
+
+    rule: ClassVar[str] = "AK602"
+    title: ClassVar[str] = "What the layers know"
+    topic: ClassVar[Topic] = Topic.EXPLANATION
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A finding of the target, curves over the layers, a map of how alike they are."""
+        return asked_inside("layers", self, subject)
