@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 import torch
 from torch import Tensor, nn
 
@@ -11,19 +10,18 @@ from auditkit.attribution.training_rows.gradients import Rows
 from auditkit.attribution.training_rows.last_layer import LastLayer, features_of
 from auditkit.attribution.training_rows.losses import Logistic, RowLoss, Softmax, Squared
 from auditkit.attribution.training_rows.tracin import Snapshot
-from auditkit.data.schema import Medium, Task
+from auditkit.data.schema import Task
 from auditkit.data.tables import Table, classes, labels, targets
 from auditkit.errors import NotApplicable
-from auditkit.models.base import fed
 from auditkit.models.card import Card
 from auditkit.models.checkpoint import CheckpointModel
 from auditkit.models.foreign import ForeignModel
+from auditkit.models.opened import Opened, opened
 from auditkit.models.predictor import Predictor
 from auditkit.models.preparation import validation_split
 from auditkit.models.recipe import Recipe
 from auditkit.runtime import Runtime
 
-AT_ONCE = 256  # rows a forward pass
 ASKED = (Task.DECISION, Task.CLASSES, Task.NUMBER)
 
 
@@ -38,17 +36,18 @@ class Pupil:
     module: nn.Module
     loss: RowLoss
     snapshots: tuple[Snapshot, ...]
-    predictor: "CheckpointModel | ForeignModel"
+    task: Task
+    opened: Opened
 
     def rows(self, table: Table, places: np.ndarray) -> Rows:
         """Rows of a table as the network takes them, with what they should be answered."""
-        frame = table.frame.iloc[places]
-        return Rows(inputs=self._inputs(frame), targets=self.targets(table, places))
+        inputs = self.opened.rows(table.frame, places).inputs
+        return Rows(inputs=inputs, targets=self.targets(table, places))
 
     def targets(self, table: Table, places: np.ndarray) -> Tensor:
         """What these rows should be answered with: 0 or 1, a class, or a number."""
         frame = table.frame.iloc[places]
-        match self.predictor.task:
+        match self.task:
             case Task.DECISION:
                 found = labels(frame, table.schema, table.name).astype(np.int64)
             case Task.CLASSES:
@@ -60,27 +59,10 @@ class Pupil:
     def features(self, layer: LastLayer, table: Table, places: np.ndarray) -> Tensor:
         """What the last layer reads of these rows, (n, D), a batch of like length at a time."""
         found = torch.empty(len(places), layer.weights.shape[1], dtype=torch.float64)
-        order = self._by_length(table, places)
-        for start in range(0, len(places), AT_ONCE):
-            part = order[start : start + AT_ONCE]
-            inputs = self._inputs(table.frame.iloc[places[part]])
-            found[torch.from_numpy(part)] = features_of(self.module, layer, inputs)
+        for rows in self.opened.batches(table.frame.iloc[places], "reading what was taught"):
+            here = torch.from_numpy(rows.places)
+            found[here] = features_of(self.module, layer, rows.inputs)
         return found
-
-    def _by_length(self, table: Table, places: np.ndarray) -> np.ndarray:
-        """Positions of the rows, short texts first: padding is read like a word."""
-        schema = table.schema
-        if schema.medium is not Medium.TEXT:
-            return np.arange(len(places))
-        lengths = table.frame[schema.feature_names[0]].iloc[places].str.len().to_numpy()
-        return np.argsort(lengths, kind="stable")
-
-    def _inputs(self, frame: pd.DataFrame) -> tuple[Tensor, ...]:
-        device = self.predictor.runtime.resolved_device()
-        if isinstance(self.predictor, ForeignModel):
-            return tuple(one.to(device) for one in self.predictor.inputs(frame))
-        encoder = self.predictor.checkpoint.card.encoder
-        return fed(tuple(map(torch.from_numpy, encoder.arrays(frame))), device)
 
 
 def pupil(predictor: Predictor) -> Pupil:
@@ -88,21 +70,26 @@ def pupil(predictor: Predictor) -> Pupil:
     if predictor.task not in ASKED:
         raise NotApplicable("what a training row taught is asked of models with one answer a row")
     if isinstance(predictor, ForeignModel):
-        device = predictor.runtime.resolved_device()
-        return Pupil(
-            module=predictor.module.to(device), loss=Logistic(), snapshots=(), predictor=predictor
-        )
+        return _pupil(predictor, Logistic(), ())
     if not isinstance(predictor, CheckpointModel):
         raise NotApplicable(
             "only the model's answers are known, not its weights: what a training row taught it "
             "cannot be told"
         )
     card = predictor.checkpoint.card
+    return _pupil(predictor, _loss_of(card), _snapshots_of(card))
+
+
+def _pupil(
+    predictor: CheckpointModel | ForeignModel, loss: RowLoss, snapshots: tuple[Snapshot, ...]
+) -> Pupil:
+    network = opened(predictor, predictor.runtime)
     return Pupil(
-        module=predictor.checkpoint.model.to(predictor.runtime.resolved_device()),
-        loss=_loss_of(card),
-        snapshots=_snapshots_of(card),
-        predictor=predictor,
+        module=network.module,
+        loss=loss,
+        snapshots=snapshots,
+        task=predictor.task,
+        opened=network,
     )
 
 
