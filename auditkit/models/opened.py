@@ -22,7 +22,7 @@ from auditkit.data.images import ImageEncoder
 from auditkit.data.schema import Medium, Task
 from auditkit.data.sequences import SequenceEncoder
 from auditkit.data.tables import classes
-from auditkit.data.text import START, PairEncoder, TextEncoder, padded
+from auditkit.data.text import END, PAD, START, PairEncoder, TextEncoder, padded
 from auditkit.errors import NotApplicable
 from auditkit.models.base import ARCHITECTURES, fed
 from auditkit.models.checkpoint import CheckpointModel
@@ -194,7 +194,7 @@ def _encoding(card: Any, model: Any, device: str) -> Encoding:
         (target,) = sent((encoder.written(frame)[:, :-1],))
         return (source, lengths, target), (
             ("reader", lengths),
-            ("writer", (target != 0).sum(dim=1)),
+            ("writer", ((target != PAD) & (target != END)).sum(dim=1)),
         )
 
     def pictures(frame: pd.DataFrame) -> Any:
