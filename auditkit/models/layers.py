@@ -1,10 +1,13 @@
 """The layers of any torch module by name: which there are, what one gives, and how it is put back.
 
-A layer gives a tensor, a tuple that begins with one (attention, a recurrent network), packed
-steps, or a nested tensor. Here that is always one dense tensor, rows first.
+A layer gives a tensor, a tuple that begins with one (attention, a recurrent network), a mapping or
+a dataclass that holds one, packed steps, or a nested tensor. Here that is always one dense tensor,
+rows first.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import fields, is_dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -18,6 +21,8 @@ from auditkit.errors import ModelError, UsageError, suggestion
 IDLE = (nn.Dropout, nn.Identity, nn.Flatten, nn.ModuleDict, nn.ParameterList)
 WEIGHING = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d)
 WILD = "*?["
+# Of several tensors that a layer gives by name, the first of these is what goes on.
+MEANT = ("last_hidden_state", "hidden_states", "output", "out", "logits")
 
 
 def named_layers(model: nn.Module, names: str | Sequence[str]) -> Mapping[str, nn.Module]:
@@ -26,11 +31,12 @@ def named_layers(model: nn.Module, names: str | Sequence[str]) -> Mapping[str, n
     `*` stands for what has no dot, as in `blocks.*` for each block and not for its parts. Raises
     UsageError for a name or a pattern that no layer has.
     """
-    known = {name: one for name, one in model.named_modules() if name}
+    known = {name: one for name, one in model.named_modules(remove_duplicate=False) if name}
+    first = {name for name, _ in model.named_modules()}  # a layer in two places is one of `*`
     wanted = [names] if isinstance(names, str) else list(names)
     chosen: set[str] = set()
     for one in wanted:
-        found = {name for name in known if _means(one, name)}
+        found = {one} & known.keys() or {name for name in known if _means(one, name)} & first
         if not found:
             raise UsageError(f"no layer {one!r} in the model; {suggestion(one, known)}")
         chosen |= found
@@ -58,27 +64,96 @@ def named_layer(model: Any, name: str) -> nn.Module:
 def numbers_of(module: nn.Module, output: Any, name: str) -> Tensor:
     """What a layer gives as one dense tensor, rows first.
 
-    Raises ModelError where it gives no real numbers.
+    Of a tuple or a list the first, of a mapping or a dataclass the only tensor, or the one whose
+    name is among `MEANT`. Raises ModelError where it gives no real numbers, or several tensors of
+    which none is meant.
     """
-    first = output[0] if isinstance(output, tuple) and not _packed(output) else output
-    if _packed(first):
-        padded, _ = pad_packed_sequence(first, batch_first=True)
+    while (place := _place(output, name)) is not None:
+        output = getattr(output, place) if _fielded(output) else output[place]
+    if _packed(output):
+        padded, _ = pad_packed_sequence(output, batch_first=True)
         return padded
-    if not isinstance(first, Tensor) or not first.is_floating_point():
-        raise ModelError(f"layer {name!r} gives {type(first).__name__} and no numbers")
-    if first.is_nested:
-        return first.to_padded_tensor(0.0)
-    return first.transpose(0, 1) if _steps_first(module) else first
+    if not isinstance(output, Tensor) or not output.is_floating_point():
+        seen = output.dtype if isinstance(output, Tensor) else type(output).__name__
+        raise ModelError(f"layer {name!r} gives {seen} and no numbers: name another")
+    if output.is_nested:
+        return output.to_padded_tensor(0.0)
+    return rows_first(module, output)
 
 
-def put_back(module: nn.Module, output: Any, moved: Tensor) -> Any:
+def put_back(module: nn.Module, output: Any, moved: Tensor, name: str = "") -> Any:
     """The layer's output with other numbers in it, rows first."""
-    if isinstance(output, tuple) and not _packed(output):
-        return (put_back(module, output[0], moved), *output[1:])
+    place = _place(output, name)
+    if place is None:
+        return _as_given(module, output, moved)
+    inner = getattr(output, place) if _fielded(output) else output[place]
+    changed = put_back(module, inner, moved, name)
+    if _fielded(output):
+        return replace(output, **{place: changed})
+    if isinstance(output, Mapping):
+        whole: Any = copy(output)
+        whole[place] = changed
+        return whole
+    parts = [changed, *output[1:]]
+    if isinstance(output, list):
+        return parts
+    return output._make(parts) if hasattr(output, "_make") else tuple(parts)
+
+
+def lengths_of(output: Any) -> Tensor | None:
+    """How many steps each row of packed or nested steps has, (n,) on the CPU; None of others."""
+    while isinstance(output, tuple | list) and not _packed(output) and output:
+        output = output[0]
+    if _packed(output):
+        lengths: Tensor = pad_packed_sequence(output, batch_first=True)[1]
+        return lengths
+    if isinstance(output, Tensor) and output.is_nested:
+        return torch.tensor([len(one) for one in output.unbind()])
+    return None
+
+
+def rows_first(module: nn.Module, given: Tensor) -> Tensor:
+    """What a layer takes or gives, rows first; one row without a batch is a batch of it."""
+    if isinstance(module, nn.RNNBase | nn.MultiheadAttention) and given.ndim == 2:
+        return given.unsqueeze(0)
+    return given.transpose(0, 1) if _steps_first(module) else given
+
+
+def _as_given(module: nn.Module, output: Any, moved: Tensor) -> Any:
     if _packed(output):
         _, lengths = pad_packed_sequence(output, batch_first=True)
         return pack_padded_sequence(moved, lengths, batch_first=True, enforce_sorted=False)
+    if output.is_nested:
+        rows = [row[: len(one)] for row, one in zip(moved, output.unbind(), strict=True)]
+        return torch.nested.as_nested_tensor(rows, layout=output.layout)
+    if output.ndim < moved.ndim:
+        return moved.squeeze(0)
     return moved.transpose(0, 1) if _steps_first(module) else moved
+
+
+def _place(output: Any, name: str) -> Any:
+    """Where in a collection the numbers are; None where it is none."""
+    if isinstance(output, tuple | list) and not _packed(output):
+        return 0 if output else None
+    if isinstance(output, Mapping):
+        found = [key for key, one in output.items() if _numbers(one)]
+    elif _fielded(output):
+        found = [one.name for one in fields(output) if _numbers(getattr(output, one.name))]
+    else:
+        return None
+    meant = [key for key in MEANT if key in found] or found
+    if not found or (len(found) > 1 and meant is found):
+        seen = ", ".join(map(repr, found)) or "no tensor"
+        raise ModelError(f"layer {name!r} gives {seen} by name: name a layer that gives one")
+    return meant[0]
+
+
+def _numbers(one: Any) -> bool:
+    return isinstance(one, Tensor) and one.is_floating_point()
+
+
+def _fielded(output: Any) -> bool:
+    return is_dataclass(output) and not isinstance(output, type | Mapping)
 
 
 def stages(model: nn.Module, most: int = 12) -> tuple[str, ...]:
@@ -170,4 +245,9 @@ def _packed(output: Any) -> bool:
 
 
 def _steps_first(module: nn.Module) -> bool:
-    return isinstance(module, nn.RNNBase | nn.MultiheadAttention) and not module.batch_first
+    if isinstance(module, nn.TransformerEncoder | nn.TransformerDecoder):
+        module = module.layers[0]
+    if isinstance(module, nn.TransformerEncoderLayer | nn.TransformerDecoderLayer):
+        module = module.self_attn
+    whole = nn.RNNBase | nn.MultiheadAttention | nn.Transformer
+    return isinstance(module, whole) and not module.batch_first
