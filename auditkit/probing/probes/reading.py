@@ -1,25 +1,26 @@
 """How well labels can be read out of activations, on rows the probe was not fitted on."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Literal
 
 import numpy as np
-import torch
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.model_selection import GroupKFold, KFold, StratifiedKFold
-from sklearn.preprocessing import StandardScaler
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from auditkit.errors import DataError
+from auditkit.probing.probes.activations import numbers_of_rows, require_split
+from auditkit.probing.probes.closed import Parts, choose, columns_of, places_of
+from auditkit.probing.probes.fitting import Reader
+from auditkit.probing.probes.folds import FOLDS as FOLDS
+from auditkit.probing.probes.folds import folds_of as folds_of
 from auditkit.probing.probes.labels import Labels
+from auditkit.probing.probes.scoring import area, right, share_explained
 from auditkit.runtime import Runtime
-from auditkit.statistics import classification, multiclass, regression
 from auditkit.statistics.estimate import Estimate, undefined
 
-Reader = Literal["ridge", "logistic", "mlp"]
-FOLDS = 5
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,7 +30,8 @@ class Reading:
     said (n, K) are probabilities of the classes, or (n,) numbers. score is the accuracy, or the
     coefficient of determination of numbers; chance what reading nothing gets of it. auc is the
     area under the curve, of several classes their mean one against all others; undefined for
-    numbers. penalties are the ridge or logistic penalties chosen, one for each part.
+    numbers. penalties are those chosen, one for each part, a row's share on columns of variance
+    1. seconds is what it took, a part of the time of all labels that were read together.
     """
 
     labels: Labels
@@ -50,59 +52,106 @@ class Reading:
         rows = np.arange(len(self.labels))
         return np.asarray(-np.log2(np.clip(self.said[rows, self.labels.values], 1e-12, 1)))
 
-
-def folds_of(labels: Labels, rng: np.random.Generator, folds: int = FOLDS) -> np.ndarray:
-    """The part of each row, (n,) int64 from 0: of like classes, never parting what is one's."""
-    seed = int(rng.integers(2**31))
-    nothing = np.zeros((len(labels), 1))
-    if labels.whose is not None:
-        order = rng.permutation(labels.whose.max() + 1)[labels.whose]
-        split = GroupKFold(folds).split(nothing, groups=order)
-    elif labels.classes:
-        split = StratifiedKFold(folds, shuffle=True, random_state=seed).split(
-            nothing, labels.values
+    @property
+    def frame(self) -> pd.DataFrame:
+        """Score and area, a row each, with interval, chance and method."""
+        measures = {"accuracy" if self.labels.classes else "r2": (self.score, self.chance)}
+        if self.labels.classes:
+            measures["auc"] = (self.auc, 0.5)
+        return pd.DataFrame(
+            [
+                {
+                    "labels": self.labels.name,
+                    "reader": self.reader,
+                    "measure": name,
+                    "value": one.value,
+                    "low": one.low,
+                    "high": one.high,
+                    "chance": chance,
+                    "n": one.n,
+                    "method": one.method,
+                }
+                for name, (one, chance) in measures.items()
+            ]
         )
-    else:
-        split = KFold(folds, shuffle=True, random_state=seed).split(nothing)
-    found = np.empty(len(labels), dtype=np.int64)
-    for part, (_, held) in enumerate(split):
-        found[held] = part
-    return found
 
 
 def read(
-    activations: Tensor,
+    activations: Tensor | ArrayLike,
     labels: Labels,
     *,
-    reader: Reader = "logistic",
-    folds: int = FOLDS,
+    reader: Reader = "ridge",
+    folds: int | None = None,
     runtime: Runtime | None = None,
     split: np.ndarray | None = None,
 ) -> Reading:
-    """What a probe reads out of activations (n, d), cross-validated."""
+    """What a probe reads out of activations (n, d), cross-validated.
+
+    Within each fit the penalty is chosen on rows of its own, by parts as well. split (n,) are
+    parts from 0 where they are not to be drawn. Raises DataError for activations or labels that
+    tell nothing, and as `folds_of` does.
+    """
+    return read_many(
+        activations, [labels], reader=reader, folds=folds, runtime=runtime, split=split
+    )[0]
+
+
+def read_many(
+    activations: Tensor | ArrayLike,
+    labels: Sequence[Labels],
+    *,
+    reader: Reader = "ridge",
+    folds: int | None = None,
+    runtime: Runtime | None = None,
+    split: np.ndarray | None = None,
+) -> list[Reading]:
+    """`read` of several labels of the same rows at little more than the cost of one.
+
+    Parts are drawn for the first of the labels and serve all: put the task before its controls.
+    """
     clock = perf_counter()
-    rng = (runtime or Runtime()).rng(f"probe {labels.name}")
-    parts = folds_of(labels, rng, folds) if split is None else split
-    x = activations.double().numpy()
-    size = (len(labels), len(labels.levels)) if labels.classes else len(labels)
-    said = np.zeros(size)
-    for part in range(int(parts.max()) + 1):
-        held = parts == part
-        scaler = StandardScaler().fit(x[~held])
-        near, far = scaler.transform(x[~held]), scaler.transform(x[held])
-        if labels.classes:
-            fitted = LogisticRegression(max_iter=2000).fit(near, labels.values[~held])
-            said[np.ix_(held, fitted.classes_)] = fitted.predict_proba(far)
-        else:
-            said[held] = Ridge().fit(near, labels.values[~held]).predict(far)
-    return judged(
-        labels,
-        said,
-        reader=reader,
-        dimensions=x.shape[1],
-        penalties=(1.0,) * int(parts.max() + 1),
-        seconds=perf_counter() - clock,
-    )
+    runtime = runtime or Runtime()
+    for one in labels:
+        x = numbers_of_rows(activations, one)
+    first = labels[0]
+    part = folds_of(first, runtime.rng(f"probe {first.name}"), folds) if split is None else split
+    require_split(part, len(first))
+    said, penalties = _by_closed_form(x, labels, part)
+    seconds = (perf_counter() - clock) / len(labels)
+    return [
+        judged(
+            one,
+            said[place],
+            reader=reader,
+            dimensions=x.shape[1],
+            penalties=penalties[place],
+            seconds=seconds,
+        )
+        for place, one in enumerate(labels)
+    ]
+
+
+def _by_closed_form(
+    x: Floats, labels: Sequence[Labels], part: np.ndarray
+) -> tuple[list[Floats], list[tuple[float, ...]]]:
+    """What was said of each of the labels, and the penalties of each part."""
+    parts = Parts.of(x, columns_of(labels), part)
+    said = [np.empty((len(one), len(one.levels) or 1)) for one in labels]
+    penalties: list[tuple[float, ...]] = [() for _ in labels]
+    for held in range(len(parts.x)):
+        without = frozenset([held])
+        found = choose(parts, labels, part, without)
+        used = sorted({one.penalty for one in found})
+        fits = dict(zip(used, parts.ridges(without, used), strict=True))
+        rows = np.flatnonzero(part == held)
+        for one, place in enumerate(places_of(labels)):
+            scores = fits[found[one].penalty].said(parts.x[held])[:, place]
+            odds = found[one].odds
+            said[one][rows] = scores if odds is None else odds.of(scores)
+            penalties[one] += (found[one].penalty,)
+    return [
+        one if each.classes else one[:, 0] for one, each in zip(said, labels, strict=True)
+    ], penalties
 
 
 def judged(
@@ -116,18 +165,17 @@ def judged(
 ) -> Reading:
     """The reading of what probes said of rows they were not fitted on."""
     if labels.classes:
-        score = multiclass.accuracy(said.argmax(axis=1) == labels.values)
-        area = _area(labels, said)
-        chance = labels.majority
+        score = right(labels, said)
+        auc, chance = area(labels, said), labels.majority
     else:
-        score = regression.r_squared(labels.values, said)
-        area, chance = undefined("these are numbers"), 0.0
+        score = share_explained(labels, said)
+        auc, chance = undefined("these are numbers", n=len(labels)), 0.0
     return Reading(
         labels=labels,
         reader=reader,
         said=said,
         score=score,
-        auc=area,
+        auc=auc,
         chance=chance,
         dimensions=dimensions,
         penalties=penalties,
@@ -135,39 +183,21 @@ def judged(
     )
 
 
-def _area(labels: Labels, said: np.ndarray) -> Estimate:
-    if len(labels.levels) == 2:
-        return classification.auc(labels.values, said[:, 1])
-    each = [
-        classification.auc(labels.values == place, said[:, place])
-        for place in range(len(labels.levels))
-    ]
-    return Estimate(
-        value=float(np.mean([one.value for one in each])),
-        low=float(np.mean([one.low for one in each])),
-        high=float(np.mean([one.high for one in each])),
-        n=len(labels),
-        method="mean of one class against all others",
-    )
-
-
 def read_layers(
     activations: Mapping[str, Tensor],
     labels: Labels,
     *,
-    reader: Reader = "logistic",
-    folds: int = FOLDS,
+    reader: Reader = "ridge",
+    folds: int | None = None,
     runtime: Runtime | None = None,
 ) -> dict[str, Reading]:
-    """The same of every layer, on the same parts."""
+    """The same of every layer, on the same parts. Raises DataError as `read` does, by layer."""
     runtime = runtime or Runtime()
     split = folds_of(labels, runtime.rng(f"probe {labels.name}"), folds)
-    return {
-        name: read(one, labels, reader=reader, folds=folds, runtime=runtime, split=split)
-        for name, one in activations.items()
-    }
-
-
-def as_vectors(activations: object) -> Tensor:
-    """Activations as (n, d) float32 on the CPU."""
-    return torch.as_tensor(activations, dtype=torch.float32)
+    found = {}
+    for name, one in activations.items():
+        try:
+            found[name] = read(one, labels, reader=reader, runtime=runtime, split=split)
+        except DataError as error:
+            raise DataError(f"layer {name}: {error}") from error
+    return found
