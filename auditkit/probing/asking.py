@@ -1,0 +1,163 @@
+"""Any torch module asked in batches: its answers, and what layers gave with the slopes there."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from auditkit.attribution.answering import by_row, told
+from auditkit.attribution.memory import rows_at_once, rows_forward
+from auditkit.attribution.question import Targets, targets_of
+from auditkit.errors import AuditkitError, ModelError
+from auditkit.models.layers import named_layers, numbers_of, only, put_back
+from auditkit.runtime import Runtime, track
+
+Inputs = tuple[Tensor, ...]
+# Which number of an answer is looked at: as `attribute` takes it, or a function of the outputs
+# that gives one number a row.
+Looked = Targets | Callable[[Any], Tensor]
+Seen = Mapping[str, tuple[Tensor, Tensor]]  # what each layer gave, and the slope there
+
+
+def said(model: nn.Module, inputs: Inputs) -> Any:
+    """What the model answers, rows first. Raises ModelError where its code does not take them."""
+    try:
+        return by_row(model(*inputs), len(inputs[0]))
+    except AuditkitError:
+        raise
+    except Exception as error:  # the user's own code may raise anything
+        shapes = ", ".join(str(tuple(one.shape)) for one in inputs)
+        raise ModelError(
+            f"the model does not take inputs of shape {shapes}: {told(error)}"
+        ) from error
+
+
+def number_of(outputs: Any, looked: Looked, rows: Tensor, n: int) -> Tensor:
+    """The number (m,) that is looked at, of outputs of the rows (m,) among n.
+
+    Raises UsageError for a target that does not exist, ModelError where there is none a row.
+    """
+    if callable(looked):
+        found = looked(outputs)
+        if not isinstance(found, Tensor) or found.shape != (len(rows),):
+            seen = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
+            raise ModelError(
+                f"the function of the outputs gave {seen} for {len(rows)} rows: give one number a "
+                "row"
+            )
+        return found
+    each = isinstance(looked, Tensor) and looked.ndim > 0 and len(looked) == n
+    given = looked[rows.to(looked.device)] if each and isinstance(looked, Tensor) else looked
+    wanted = targets_of(outputs, given, len(rows))
+    if wanted.shape[1] == 0:
+        return outputs.reshape(len(outputs))
+    picked: Tensor = outputs[(torch.arange(len(outputs), device=outputs.device), *wanted.unbind(1))]
+    return picked
+
+
+def parts(n: int, size: int, label: str = "") -> Iterator[Tensor]:
+    """Places 0 to n - 1, `size` at a time."""
+    found = torch.split(torch.arange(n), size)
+    yield from track(found, label, len(found)) if label else found
+
+
+def taken(inputs: Inputs, rows: Tensor) -> Inputs:
+    """Some rows of the inputs, as copies: a model may write in what it is given."""
+    return tuple(one[rows.to(one.device)] for one in inputs)
+
+
+def forward_size(model: nn.Module, inputs: Inputs, runtime: Runtime) -> int:
+    """Rows of a pass without gradients that stay within the runtime's memory."""
+
+    def some(n: int) -> Tensor:
+        found = said(model, taken(inputs, torch.arange(n) % len(inputs[0])))
+        return found if isinstance(found, Tensor) else torch.empty(0)
+
+    return rows_forward(some, runtime.memory, runtime.batch_size)
+
+
+@torch.no_grad()
+def answers(
+    model: nn.Module, inputs: Inputs, looked: Looked, *, runtime: Runtime, size: int | None = None
+) -> Tensor:
+    """The number that is looked at, (n,) float64 on the CPU, of a model at rest."""
+    n = len(inputs[0])
+    size = size or forward_size(model, inputs, runtime)
+    return torch.cat(
+        [
+            number_of(said(model, taken(inputs, rows)), looked, rows, n).double().cpu()
+            for rows in parts(n, size)
+        ]
+    )
+
+
+@contextmanager
+def touched(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, list[Tensor]]]:
+    """While open, keeps what the layers give so that an answer's slope there can be asked.
+
+    The model goes on with a copy: what comes later may write in it.
+    """
+    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
+
+    def hook(name: str) -> Any:
+        def watch(module: nn.Module, _given: Any, output: Any) -> Any:
+            numbers = numbers_of(module, output, name)
+            if not numbers.requires_grad:
+                numbers = numbers.detach().requires_grad_()
+            seen[name].append(numbers)
+            return put_back(module, output, numbers.clone())
+
+        return watch
+
+    found = named_layers(model, list(layers))
+    handles = [one.register_forward_hook(hook(name)) for name, one in found.items()]
+    try:
+        yield seen
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def slopes(
+    model: nn.Module,
+    layers: Sequence[str],
+    inputs: Inputs,
+    looked: Looked,
+    *,
+    runtime: Runtime,
+    label: str = "slopes at layers",
+) -> Iterator[tuple[Tensor, Seen]]:
+    """Rows, what each layer gave for them and the slope of their number there, batch by batch.
+
+    One pass there and back serves all layers. A row's number depends on its own row alone, so
+    the slope of the sum is each row's own. The model is to be at rest.
+    """
+    n = len(inputs[0])
+    with touched(model, layers) as seen:
+
+        def asked(rows: Tensor) -> Tensor:
+            for one in seen.values():
+                one.clear()
+            with torch.enable_grad():
+                return number_of(said(model, taken(inputs, rows)), looked, rows, n)
+
+        def some(m: int) -> Tensor:
+            return asked(torch.arange(m) % n)
+
+        size = rows_at_once(some, runtime.memory, runtime.batch_size)
+        for rows in parts(n, size, label):
+            number = asked(rows)
+            given = {name: only(one, name) for name, one in seen.items()}
+            yield rows, _back(number, given)
+
+
+def _back(number: Tensor, given: Mapping[str, Tensor]) -> Seen:
+    if not number.requires_grad:  # the layers lie beside the way to the answer
+        return {name: (one.detach(), torch.zeros_like(one)) for name, one in given.items()}
+    found = torch.autograd.grad(number.sum(), list(given.values()), allow_unused=True)
+    return {
+        name: (one.detach(), torch.zeros_like(one) if slope is None else slope)
+        for (name, one), slope in zip(given.items(), found, strict=True)
+    }

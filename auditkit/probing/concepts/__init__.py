@@ -1,0 +1,1 @@
+"""Concepts: what people would name, as directions among a layer's numbers, and who follows them."""

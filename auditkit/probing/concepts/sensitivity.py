@@ -1,0 +1,255 @@
+"""Whether an answer follows a concept: derivatives along its direction, beside random concepts.
+
+S_i = slope of row i's answer at the layer, times the concept's direction v. TCAV's score is the
+share of rows with S_i > 0, and the mean of S_i is by how much the answer moves, to first order,
+when a row moves as far as rows with the concept lie ahead of others.
+
+Random concepts are the same rows with the marks exchanged (within the strata, where the target is
+given). Two questions are asked of them:
+
+p         how often does a random concept's direction, as the reader gives it, move the answer by as
+          much as this one's, whichever the sign
+score p   how often is a random concept's score as far from one half: Kim's own. Where the rest of
+          the network is linear, all rows have one slope, every random concept scores 0 or 1 as
+          well, and this says nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from auditkit.attribution.judging.over_rows import mean_of
+from auditkit.attribution.question import at_rest, tensors
+from auditkit.errors import DataError
+from auditkit.probing.asking import Looked, slopes
+from auditkit.probing.concepts.directions import (
+    ConceptReader,
+    ConceptVector,
+    centred,
+    directions,
+    fitted,
+    used_of,
+    within,
+)
+from auditkit.probing.concepts.examples import Concept, random_marks
+from auditkit.probing.pooling import Pool, vectors
+from auditkit.runtime import Runtime, track
+from auditkit.statistics.intervals import rate_interval, z_of
+from auditkit.statistics.multiplicity import holm
+
+Floats = NDArray[np.float64]
+Lengths = Tensor | Callable[[str], Tensor | None] | None
+
+DRAWS = 500  # random concepts: p-values as small as .002
+CHANCE = 0.5  # of a score
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TCAV:
+    """Concepts by layers.
+
+    frame has a line for each: concept, layer; auc and accuracy, held out; score with low and high
+    (Wilson, over rows); random score low and high (the middle 95 % of random concepts); score p;
+    sensitivity with its interval, in units of the answer a concept apart; random sensitivity (the
+    size that 95 % of random concepts stay below, on the same scale); p, and adjusted (Holm, over
+    all lines); rows; reason, where a concept cannot be read and all else is NaN. vectors holds the
+    directions by (concept, layer).
+    """
+
+    frame: pd.DataFrame
+    vectors: Mapping[tuple[str, str], ConceptVector]
+    draws: int
+    reader: ConceptReader
+
+    @property
+    def found(self) -> pd.DataFrame:
+        """The lines that chance does not explain: adjusted p of at most .05."""
+        return self.frame[self.frame["adjusted"] <= 0.05]
+
+
+def tcav(
+    model: nn.Module,
+    layers: str | Sequence[str],
+    inputs: Tensor | tuple[Tensor, ...],
+    concepts: Concept | Sequence[Concept],
+    *,
+    targets: Looked = None,
+    rows: NDArray[np.bool_] | None = None,
+    examples: Tensor | tuple[Tensor, ...] | None = None,
+    lengths: Lengths = None,
+    pool: Pool = "mean",
+    reader: ConceptReader = "means",
+    given: NDArray[np.int64] | None = None,
+    draws: int = DRAWS,
+    runtime: Runtime | None = None,
+) -> TCAV:
+    """Whether an answer follows concepts at layers.
+
+    targets say which number of the answer is looked at, the logit of a class for instance; rows
+    (n,) of whom, all by default. The concepts' marks are of the inputs, or of `examples` where
+    these are given. Numbers of steps and maps are pooled, and slopes added up over the same
+    places, so that their product is the slope along moving every place. given (n,) are classes,
+    of the target for instance, within which concepts are compared. Raises UsageError, DataError,
+    ModelError for layers, rows and answers that do not fit.
+
+    Kim et al. 2018, "Interpretability Beyond Feature Attribution".
+    """
+    runtime = runtime or Runtime()
+    names = [layers] if isinstance(layers, str) else list(layers)
+    chosen = [concepts] if isinstance(concepts, Concept) else list(concepts)
+    held = tensors(inputs)
+    with at_rest(model):
+        found = pooled_slopes(
+            model, names, held, targets, lengths=lengths, pool=pool, runtime=runtime
+        )
+        given_by = {name: one for name, (one, _) in found.items()}
+        if examples is not None:
+            # Only what the layers give is wanted of these: any number has a slope.
+            shown = pooled_slopes(
+                model, names, tensors(examples), targets, pool=pool, runtime=runtime
+            )
+            given_by = {name: one for name, (one, _) in shown.items()}
+    wanted = np.ones(len(held[0]), bool) if rows is None else np.asarray(rows, bool)
+    if not wanted.any():
+        raise DataError("no row is asked about: `rows` is False throughout")
+    return sensitivities(
+        given_by,
+        {name: slope[torch.from_numpy(wanted)] for name, (_, slope) in found.items()},
+        chosen,
+        reader=reader,
+        given=given,
+        draws=draws,
+        runtime=runtime,
+    )
+
+
+def sensitivities(
+    activations: Mapping[str, Tensor],
+    slopes_at: Mapping[str, Tensor],
+    concepts: Sequence[Concept],
+    *,
+    reader: ConceptReader = "means",
+    given: NDArray[np.int64] | None = None,
+    draws: int = DRAWS,
+    runtime: Runtime | None = None,
+) -> TCAV:
+    """The same from activations (n, d) and slopes (m, d) by layer, as `pooled_slopes` gives them.
+
+    The slopes may be of other rows. Every concept stands beside `draws` random ones, of which
+    each costs a product of matrices: the model is not asked again.
+    """
+    runtime = runtime or Runtime()
+    pairs = [(concept, layer) for concept in concepts for layer in activations]
+    lines, kept = [], {}
+    for concept, layer in track(pairs, "concepts", len(pairs)):
+        vector = fitted(
+            activations[layer], concept, layer=layer, reader=reader, given=given, runtime=runtime
+        )
+        kept[concept.name, layer] = vector
+        line = {"concept": concept.name, "layer": layer, "rows": len(slopes_at[layer])}
+        line |= {"auc": vector.auc.value, "accuracy": vector.accuracy.value}
+        line |= {"reason": vector.reason}
+        if vector.readable:
+            rng = runtime.rng(f"random concepts {concept.name}")
+            x, strata = used_of(activations[layer], concept, given)
+            random = random_marks(concept, strata, draws, rng)
+            own = concept.marks[concept.used][None]
+            marks = centred(np.concatenate([own, random]), strata)
+            line |= _beside(slopes_at[layer], vector, directions(x - within(x, strata), marks, reader))
+        lines.append(line)
+    frame = pd.DataFrame(lines).reindex(columns=COLUMNS)
+    frame["adjusted"] = holm(frame["p"].to_numpy(float))
+    return TCAV(frame=frame, vectors=kept, draws=draws, reader=reader)
+
+
+# fmt: off
+COLUMNS = [
+    "concept", "layer", "auc", "accuracy", "score", "low", "high", "random low", "random high",
+    "score p", "sensitivity", "sensitivity low", "sensitivity high", "random sensitivity", "p",
+    "adjusted", "rows", "reason",
+]
+# fmt: on
+
+
+def _beside(slopes_at: Tensor, vector: ConceptVector, drawn: Floats) -> dict[str, float]:
+    """A line's numbers: drawn (d, 1 + draws) are the reader's own directions, the concept's first.
+
+    The interval of the sensitivity joins two spreads: of the rows' slopes, and of what the
+    reader's direction would be in other rows, which is taken to be that of random concepts.
+    """
+    g = slopes_at.detach().cpu().double().numpy()
+    rows = g @ vector.direction.numpy()
+    mean = mean_of(rows)
+    moved = g.mean(axis=0) @ drawn
+    first, random = moved[0], moved[1:]
+    # The reader's own numbers on the scale of the concept's: a concept apart.
+    scale = float(torch.linalg.vector_norm(vector.direction)) / max(
+        float(np.linalg.norm(drawn[:, 0])), 1e-300
+    )
+    half = np.hypot(z_of(0.95) * scale * random.std(), 0 if np.isnan(mean.low) else mean.value - mean.low)
+    scores = (g @ drawn > 0).mean(axis=0)
+    above = int((rows > 0).sum())
+    low, high = rate_interval(above, len(rows))
+    return {
+        "score": above / len(rows),
+        "low": float(low),
+        "high": float(high),
+        "random low": float(np.quantile(scores[1:], 0.025)),
+        "random high": float(np.quantile(scores[1:], 0.975)),
+        "score p": _rarer(abs(scores[0] - CHANCE), np.abs(scores[1:] - CHANCE)),
+        "sensitivity": mean.value,
+        "sensitivity low": mean.value - half,
+        "sensitivity high": mean.value + half,
+        "random sensitivity": float(np.quantile(np.abs(random), 0.95) * scale),
+        "p": _rarer(abs(first), np.abs(random)),
+    }
+
+
+def _rarer(own: float, random: Floats) -> float:
+    """The share of random concepts that go as far, the concept itself counted among them."""
+    return float((1 + np.sum(random >= own - 1e-12 * max(own, 1))) / (1 + len(random)))
+
+
+def pooled_slopes(
+    model: nn.Module,
+    layers: Sequence[str],
+    inputs: tuple[Tensor, ...],
+    looked: Looked,
+    *,
+    lengths: Lengths = None,
+    pool: Pool = "mean",
+    runtime: Runtime,
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """What each layer gives and the answer's slope there, both (n, d), of a model at rest.
+
+    "flat" keeps every number. Else what is given is pooled as `vectors` does, and a slope is the
+    sum over all places within a row's length: the slope along moving all of them alike.
+    """
+    kept: dict[str, list[tuple[Tensor, Tensor]]] = {}
+    for rows, seen in slopes(model, layers, inputs, looked, runtime=runtime):
+        for name, (numbers, slope) in seen.items():
+            whole = lengths(name) if callable(lengths) else lengths
+            ends = None if whole is None else whole[rows.to(whole.device)]
+            pair = (vectors(numbers, ends, pool=pool), summed(slope, pool))
+            kept.setdefault(name, []).append((pair[0].cpu(), pair[1].cpu()))
+    return {
+        name: (torch.cat([one for one, _ in parts]), torch.cat([one for _, one in parts]))
+        for name, parts in kept.items()
+    }
+
+
+def summed(slope: Tensor, pool: Pool) -> Tensor:
+    """(n, d) from slopes at (n, d), steps (n, T, d) or maps (n, C, H, W).
+
+    Padding has no slope, since no answer may depend on it.
+    """
+    if pool == "flat" or slope.ndim == 2:
+        return slope.flatten(1) if slope.ndim > 1 else slope[:, None]
+    if slope.ndim == 4:
+        return slope.sum(dim=(2, 3))
+    return slope.sum(dim=1)
