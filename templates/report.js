@@ -22,28 +22,7 @@
     return named ? colour(value) : value;
   };
 
-  // Five letters hold four bytes: base 85 is smaller than base 64 by 6 %.
-  const LETTERS =
-    "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%:()*+-;,=.?@^_`{|}~";
-  const unpack = (text) => {
-    const digits = new Uint8Array(128);
-    for (let i = 0; i < 85; i++) digits[LETTERS.charCodeAt(i)] = i;
-    const words = new DataView(new ArrayBuffer((text.length / 5) * 4));
-    for (let i = 0; i < text.length; i += 5) {
-      let word = 0;
-      for (let j = i; j < i + 5; j++) word = word * 85 + digits[text.charCodeAt(j)];
-      words.setUint32((i / 5) * 4, word);
-    }
-    return words.buffer;
-  };
-
-  const inflate = async ({ textContent, dataset }) => {
-    const packed = unpack(textContent).slice(0, dataset.bytes);
-    const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Response(stream).text();
-  };
-
-  const held = (id) => inflate(document.getElementById(id));
+  const held = (id) => unpacked(document.getElementById(id));
   let loading = null;
   let figures = {};
   const library = () => {

@@ -7,10 +7,12 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from auditkit.report.html import _packed
 from auditkit.report.json import dumps, loads
 from auditkit.results import Status
 from tests.report.samples import empty, explained, sample
@@ -144,6 +146,20 @@ def test_an_undefined_number_is_an_empty_cell_of_the_csv(chromium):
     text = downloaded(chromium.downloads, "selection-rate-by-race.csv").decode("utf-8-sig")
     last = list(csv.reader(io.StringIO(text)))[-1]
     assert last[:4] == ["Other", "", "", ""]
+
+
+def test_the_page_unpacks_what_was_packed(chromium):
+    drawn = np.random.default_rng(0)
+    words = ["gender", "Female", "0.25", "−", "\u00e9", "\n", '"', "漢字", "🙂", "a" * 300]
+    texts = ["", "a", "ab" * 5000, "x" * 700_000, *words]
+    for size in (3, 40, 1000, 30_000):  # of words, of letters, and of both far apart
+        texts += ["".join(drawn.choice(words, size)), drawn.bytes(size).decode("latin-1")]
+    texts.append(texts[-1] + "between" * 4000 + texts[-1][::2] + texts[-1])
+    chromium.open(empty())
+    for text in texts:
+        packed = _packed(text)
+        held = {"textContent": packed["text"], "dataset": {"size": str(packed["size"])}}
+        assert chromium.run("return unpacked(arguments[0])", held) == text
 
 
 def test_the_report_is_downloaded_as_json(chromium):
