@@ -7,11 +7,12 @@ Syntax than Translation Does"; Saxe et al. 2011): what a trained layer says coun
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedParameter
 from torch.nn.utils import parametrize
 
 from auditkit.errors import ModelError, UsageError
@@ -54,7 +55,7 @@ untrained = untrained_twin  # where the module's own name does not stand in the 
 
 def _drawn_anew(model: nn.Module) -> nn.Module:
     weights = list(model.parameters())
-    if any(isinstance(one, UninitializedTensorMixin) for one in weights):
+    if any(isinstance(one, UninitializedParameter) for one in weights):
         raise ModelError("the model has lazy layers that never ran: send it one batch first")
     if not any(one.is_floating_point() for one in weights):
         raise ModelError(
@@ -81,7 +82,8 @@ def _drawn_anew(model: nn.Module) -> nn.Module:
 
 def _inner_first(model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
     """Every part after the parts within it: the order in which they were made."""
-    return reversed([(name, one) for name, one in model.named_modules() if not _computing(one)])
+    parts = [(name, one) for name, one in model.named_modules() if not _computing(one)]
+    yield from reversed(parts)
 
 
 def _computing(part: nn.Module) -> bool:
@@ -95,7 +97,7 @@ def _reset(name: str, part: nn.Module) -> None:
     if computed:
         # What a computed weight draws would be lost: a plain copy draws, and is put in its place.
         plain = deepcopy(part)
-        for tensor in list(part.parametrizations):  # type: ignore[arg-type, union-attr]
+        for tensor in list(part.parametrizations):  # type: ignore[arg-type]
             parametrize.remove_parametrizations(plain, str(tensor))
     draw = getattr(plain, "reset_parameters", None) or getattr(plain, "_reset_parameters", None)
     if not callable(draw):
@@ -108,11 +110,11 @@ def _reset(name: str, part: nn.Module) -> None:
 
 def _put_in(name: str, part: nn.Module, plain: nn.Module) -> None:
     """The weights of a plain copy in a part that computes its own, and what is not computed."""
-    for tensor in list(part.parametrizations):  # type: ignore[arg-type, union-attr]
+    for tensor in list(part.parametrizations):  # type: ignore[arg-type]
         try:
             setattr(part, str(tensor), getattr(plain, str(tensor)).detach())
         except (NotImplementedError, RuntimeError, ValueError) as error:
-            how = type(part.parametrizations[tensor][0]).__name__  # type: ignore[index, union-attr]
+            how = type(part.parametrizations[tensor][0]).__name__  # type: ignore[index]
             raise ModelError(
                 f"layer {name!r} computes its {tensor} by {how}, which cannot be turned round: "
                 "give built=, a function that makes an untrained network"
@@ -126,7 +128,7 @@ def _put_in(name: str, part: nn.Module, plain: nn.Module) -> None:
 @torch.no_grad()
 def _settle(twin: nn.Module, inputs: Batch | Sequence[Batch]) -> None:
     """Running statistics and largest singular values that belong to the new weights."""
-    norms = [one for one in twin.modules() if _keeps_statistics(one)]
+    norms: list[Any] = [one for one in twin.modules() if _keeps_statistics(one)]
     batches = [*_batches(inputs)]
     if norms and not batches:
         raise UsageError(
