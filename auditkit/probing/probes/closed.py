@@ -83,10 +83,10 @@ class Parts:
             self._sums = [moments(x, y) for x, y in zip(self.x, self.y, strict=True)]
         return self._sums
 
-    def path(self, without: frozenset[int]) -> list[Coefficients]:
-        """The ridges of all penalties that are tried, made once."""
+    def path(self, without: frozenset[int], penalties: Sequence[float]) -> list[Coefficients]:
+        """The ridges of all penalties that are tried, made once for the same parts."""
         if without not in self._found:
-            self._found[without] = self.ridges(without, PENALTIES)
+            self._found[without] = self.ridges(without, penalties)
         return self._found[without]
 
     def unscaled(self, found: Coefficients) -> Coefficients:
@@ -104,7 +104,11 @@ class Chosen:
 
 
 def choose(
-    parts: Parts, labels: Sequence[Labels], part: np.ndarray, held: frozenset[int]
+    parts: Parts,
+    labels: Sequence[Labels],
+    part: np.ndarray,
+    held: frozenset[int],
+    penalties: Sequence[float] = PENALTIES,
 ) -> list[Chosen]:
     """For each of the labels the penalty that errs least, each part by a fit on the others.
 
@@ -114,7 +118,7 @@ def choose(
     rows = np.concatenate([np.flatnonzero(part == one) for one in inner])
     said = np.concatenate(
         [
-            np.stack([one.said(parts.x[place]) for one in parts.path(held | {place})])
+            np.stack([one.said(parts.x[place]) for one in parts.path(held | {place}, penalties)])
             for place in inner
         ],
         axis=1,
@@ -124,5 +128,26 @@ def choose(
     for one, place in zip(labels, places_of(labels), strict=True):
         best = int(error[:, place].sum(axis=1).argmin())
         calibrated = odds(said[best][:, place], one.values[rows]) if one.classes else None
-        found.append(Chosen(penalty=PENALTIES[best], odds=calibrated))
+        found.append(Chosen(penalty=penalties[best], odds=calibrated))
     return found
+
+
+def read_by_closed_form(
+    x: Floats, labels: Sequence[Labels], part: np.ndarray
+) -> tuple[list[Floats], list[tuple[float, ...]]]:
+    """What was said of each row by a fit without its part, and each part's penalty; by labels."""
+    parts = Parts.of(x, columns_of(labels), part)
+    said = [np.empty((len(one), len(one.levels) or 1)) for one in labels]
+    penalties: list[tuple[float, ...]] = [() for _ in labels]
+    for held in range(len(parts.x)):
+        without = frozenset([held])
+        found = choose(parts, labels, part, without)
+        used = sorted({one.penalty for one in found})
+        fits = dict(zip(used, parts.ridges(without, used), strict=True))
+        rows = np.flatnonzero(part == held)
+        for one, place in enumerate(places_of(labels)):
+            scores = fits[found[one].penalty].said(parts.x[held])[:, place]
+            odds = found[one].odds
+            said[one][rows] = scores if odds is None else odds.of(scores)
+            penalties[one] += (found[one].penalty,)
+    return said, penalties

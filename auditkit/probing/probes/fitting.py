@@ -1,5 +1,6 @@
 """A probe fitted on rows and asked of others: for instruments that split rows in their own way."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,14 +10,16 @@ from scipy.special import softmax
 from torch import Tensor
 
 from auditkit.probing.probes.activations import numbers_of_rows
-from auditkit.probing.probes.closed import Chosen, Parts, choose, columns_of
-from auditkit.probing.probes.folds import folds_of
+from auditkit.probing.probes.closed import Chosen, Parts, choose, columns_of, places_of
+from auditkit.probing.probes.converged import at_penalty, regression
+from auditkit.probing.probes.folds import loose_folds
 from auditkit.probing.probes.labels import Labels
-from auditkit.probing.probes.linear import Coefficients
+from auditkit.probing.probes.linear import PENALTIES, Coefficients
 from auditkit.runtime import Runtime
 
 Floats = NDArray[np.float64]
 Reader = Literal["ridge", "logistic", "mlp"]
+Linear = Literal["ridge", "logistic"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -29,7 +32,7 @@ class Fitted:
     """
 
     labels: Labels
-    reader: Reader
+    reader: Linear
     directions: Floats
     constant: Floats
     penalty: float
@@ -49,26 +52,52 @@ def fit(
     activations: Tensor | ArrayLike,
     labels: Labels,
     *,
-    reader: Reader = "ridge",
+    reader: Linear = "ridge",
     penalty: float | None = None,
     runtime: Runtime | None = None,
 ) -> Fitted:
-    """A probe fitted on all of these rows, its penalty chosen among them by cross-validation.
+    """A linear probe fitted on all of these rows, its penalty chosen among them by parts.
 
-    Classes of the levels that have no row stay possible. Raises DataError for activations or
-    labels that tell nothing, and where a class has fewer than three rows (or persons).
+    penalty is a row's. Classes of the levels that have no row stay possible. Raises DataError
+    for activations or labels that tell nothing, UsageError for a logistic reader of numbers.
     """
+    if reader == "ridge":
+        return fit_many(activations, [labels], penalty=penalty, runtime=runtime)[0]
     x = numbers_of_rows(activations, labels)
-    part = folds_of(labels, (runtime or Runtime()).rng(f"fit {labels.name}"))
-    parts = Parts.of(x, columns_of([labels]), part)
+    part = loose_folds(labels, (runtime or Runtime()).rng(f"fit {labels.name}"))
+    if penalty is None:
+        found = regression(x, labels, part != 0, part == 0)
+    else:
+        found = at_penalty(x, labels, part >= 0, penalty)
+    return _fitted(labels, reader, found.log_odds, Chosen(penalty=found.penalty, odds=None))
+
+
+def fit_many(
+    activations: Tensor | ArrayLike,
+    labels: Sequence[Labels],
+    *,
+    penalty: float | None = None,
+    runtime: Runtime | None = None,
+) -> list[Fitted]:
+    """Ridge probes of several labels of the same rows at little more than the cost of one."""
+    for one in labels:
+        x = numbers_of_rows(activations, one)
+    part = loose_folds(labels[0], (runtime or Runtime()).rng(f"fit {labels[0].name}"))
+    parts = Parts.of(x, columns_of(labels), part)
     nothing: frozenset[int] = frozenset()
-    (chosen,) = choose(parts, [labels], part, nothing)
-    used = chosen.penalty if penalty is None else penalty
-    found = parts.unscaled(parts.ridges(nothing, [used])[0])
-    return fitted_of(labels, reader, found, Chosen(penalty=used, odds=chosen.odds))
+    tried = PENALTIES if penalty is None else (penalty,)
+    chosen = choose(parts, labels, part, nothing, tried)
+    used = sorted({one.penalty for one in chosen})
+    fits = dict(zip(used, parts.ridges(nothing, used), strict=True))
+    found = []
+    for one, place, choice in zip(labels, places_of(labels), chosen, strict=True):
+        whole = parts.unscaled(fits[choice.penalty])
+        own = Coefficients(weights=whole.weights[:, place], constant=whole.constant[place])
+        found.append(_fitted(one, "ridge", own, choice))
+    return found
 
 
-def fitted_of(labels: Labels, reader: Reader, found: Coefficients, chosen: Chosen) -> Fitted:
+def _fitted(labels: Labels, reader: Linear, found: Coefficients, chosen: Chosen) -> Fitted:
     """Scores and the odds of them as one linear probe."""
     if chosen.odds is None:
         directions, constant = found.weights.T, found.constant

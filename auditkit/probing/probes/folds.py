@@ -33,6 +33,20 @@ def folds_of(labels: Labels, rng: np.random.Generator, folds: int | None = None)
     return _dealt_by_owner(labels, owners, rng, parts)
 
 
+def loose_folds(labels: Labels, rng: np.random.Generator) -> np.ndarray:
+    """The same, where a class may be absent from a part: it only chooses a penalty.
+
+    Raises DataError for fewer than three rows (or persons).
+    """
+    owners = np.arange(len(labels)) if labels.whose is None else labels.whose
+    many = len(np.unique(owners))
+    if many < FEWEST:
+        raise DataError(_too_few(labels.name, many, "rows" if labels.whose is None else "persons"))
+    if labels.whose is None:
+        return _dealt(labels, rng, min(FOLDS, many))
+    return _dealt_by_owner(labels, owners, rng, min(FOLDS, many))
+
+
 def _too_few(which: str, fewest: int, who: str) -> str:
     return (
         f"{which} has {fewest} {who}: a probe needs {FEWEST}, one to fit, one to choose and one "

@@ -2,7 +2,8 @@
 
 A ridge on columns of 0 and 1 ranks classes well and knows no probability. What it says of rows it
 has not seen is scaled: log odds are one slope times the scores, each as a share of its class's
-frequency (to first order those of a discriminant analysis), plus a constant of each class.
+frequency (to first order those of a discriminant analysis), plus a constant of each class. Of more
+than two classes all scores may then speak for each, as far as a penalty lets them.
 """
 
 from dataclasses import dataclass
@@ -11,10 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax, softmax
 
+from auditkit.probing.probes.linear import Coefficients
+from auditkit.probing.probes.logistic import minimised
+
 Floats = NDArray[np.float64]
 
 STEPS = 50
 FLAT = 1e-8  # the largest slope of the mean loss that counts as none
+WARY = 30.0  # penalty on what scores say for other classes: less did harm to 30 classes
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,7 +53,28 @@ def odds(scores: Floats, classes: np.ndarray) -> Odds:
         if flat:
             break
         slope, constant = _shorter(scaled, target, slope, constant, step)
-    return Odds(slopes=np.diag(slope / share), constant=constant)
+    found = Odds(slopes=np.diag(slope / share), constant=constant)
+    return found if width == 2 else _crossed(scores, target, found)
+
+
+def _crossed(scores: Floats, target: Floats, given: Odds) -> Odds:
+    """The odds with what each score says for the other classes."""
+    spread = scores.std(axis=0)
+    inverse = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
+    centre = scores.mean(axis=0)
+    more = minimised(
+        (scores - centre) * inverse,
+        target,
+        WARY,
+        offset=scores @ given.slopes + given.constant,
+        start=Coefficients(weights=np.zeros_like(given.slopes), constant=np.zeros(len(centre))),
+        flat=1e-4,
+    )
+    slopes = inverse[:, None] * more.weights
+    return Odds(
+        slopes=given.slopes + slopes,
+        constant=given.constant + more.constant - centre @ slopes,
+    )
 
 
 def _newton(scaled: Floats, target: Floats, slope: float, constant: Floats) -> tuple[Floats, bool]:

@@ -9,13 +9,15 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
-from auditkit.errors import DataError
+from auditkit.errors import DataError, UsageError
 from auditkit.probing.probes.activations import numbers_of_rows, require_split
-from auditkit.probing.probes.closed import Parts, choose, columns_of, places_of
+from auditkit.probing.probes.closed import read_by_closed_form
+from auditkit.probing.probes.converged import read_by_regression
 from auditkit.probing.probes.fitting import Reader
 from auditkit.probing.probes.folds import FOLDS as FOLDS
 from auditkit.probing.probes.folds import folds_of as folds_of
 from auditkit.probing.probes.labels import Labels
+from auditkit.probing.probes.perceptron import read_by_perceptron
 from auditkit.probing.probes.scoring import area, right, share_explained
 from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate, undefined
@@ -116,12 +118,12 @@ def read_many(
     first = labels[0]
     part = folds_of(first, runtime.rng(f"probe {first.name}"), folds) if split is None else split
     require_split(part, len(first))
-    said, penalties = _by_closed_form(x, labels, part)
+    said, penalties = _said(x, labels, part, reader, runtime)
     seconds = (perf_counter() - clock) / len(labels)
     return [
         judged(
             one,
-            said[place],
+            said[place] if one.classes else said[place][:, 0],
             reader=reader,
             dimensions=x.shape[1],
             penalties=penalties[place],
@@ -131,27 +133,20 @@ def read_many(
     ]
 
 
-def _by_closed_form(
-    x: Floats, labels: Sequence[Labels], part: np.ndarray
+def _said(
+    x: Floats, labels: Sequence[Labels], part: np.ndarray, reader: Reader, runtime: Runtime
 ) -> tuple[list[Floats], list[tuple[float, ...]]]:
-    """What was said of each of the labels, and the penalties of each part."""
-    parts = Parts.of(x, columns_of(labels), part)
-    said = [np.empty((len(one), len(one.levels) or 1)) for one in labels]
-    penalties: list[tuple[float, ...]] = [() for _ in labels]
-    for held in range(len(parts.x)):
-        without = frozenset([held])
-        found = choose(parts, labels, part, without)
-        used = sorted({one.penalty for one in found})
-        fits = dict(zip(used, parts.ridges(without, used), strict=True))
-        rows = np.flatnonzero(part == held)
-        for one, place in enumerate(places_of(labels)):
-            scores = fits[found[one].penalty].said(parts.x[held])[:, place]
-            odds = found[one].odds
-            said[one][rows] = scores if odds is None else odds.of(scores)
-            penalties[one] += (found[one].penalty,)
-    return [
-        one if each.classes else one[:, 0] for one, each in zip(said, labels, strict=True)
-    ], penalties
+    """What was said of each of the labels, (n, K) or (n, 1), and the penalties of each part."""
+    match reader:
+        case "ridge":
+            return read_by_closed_form(x, labels, part)
+        case "logistic":
+            found = [read_by_regression(x, one, part) for one in labels]
+        case "mlp":
+            found = [read_by_perceptron(x, one, part, runtime) for one in labels]
+        case _:
+            raise UsageError(f"no reader {reader!r}: there are ridge, logistic, mlp")
+    return [said for said, _ in found], [penalties for _, penalties in found]
 
 
 def judged(
