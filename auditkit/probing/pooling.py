@@ -1,6 +1,6 @@
 """What a layer gave as one vector a row, which a probe can read."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -11,42 +11,82 @@ from auditkit.models.transformer.blocks import present
 Pool = Literal["mean", "max", "last", "first", "flat"]
 
 
-def vectors(numbers: Tensor, lengths: Tensor | None = None, *, pool: Pool = "mean") -> Tensor:
-    """(n, d) from what a layer gave: (n, d), steps (n, T, d) or maps (n, C, H, W).
+def vectors(
+    numbers: Tensor,
+    lengths: Tensor | None = None,
+    *,
+    pool: Pool = "mean",
+    axis: int | None = None,
+) -> Tensor:
+    """(n, d) from what a layer gave: (n, d), steps (n, T, d) or maps (n, C, places ...).
 
-    pool is over the steps within each row's length, or over the places of a map; "flat" keeps
-    every number of it. Raises DataError for numbers of another shape, for NaN and infinity.
+    pool is over the steps within each row's length (n,), or over the places of a map; "flat" keeps
+    every number of it. axis is where the steps are, for what is neither: 2 for heads
+    (n, heads, T, d), 1 for gates (n, T, gates, d); what is left is one vector. Raises DataError
+    for numbers of another shape, for NaN and infinity, for a length that is none.
     """
-    if numbers.ndim < 2:
-        numbers = numbers.reshape(len(numbers), -1)
-    if numbers.ndim == 4:
-        numbers = numbers.flatten(2).transpose(1, 2)  # (n, places, C)
-        lengths = None
-    if numbers.ndim == 2 or pool == "flat":
-        return _finite(numbers.reshape(len(numbers), -1))
-    if numbers.ndim != 3:
-        raise DataError(
-            f"a layer gave {tuple(numbers.shape)}: vectors are made of (n, d), (n, steps, d) and "
-            "(n, channels, height, width); give pool='flat'"
-        )
-    return _finite(_pooled(numbers, lengths, pool))
+    return _finite(pooled(numbers, lengths, pool=pool, axis=axis))
 
 
-def _pooled(steps: Tensor, lengths: Tensor | None, pool: Pool) -> Tensor:
-    n, most, _ = steps.shape
-    ends = torch.full((n,), most) if lengths is None else lengths.to(steps.device).clamp(max=most)
-    within = present(ends.to(steps.device), most).unsqueeze(-1)  # (n, T, 1)
+def pooled(
+    numbers: Tensor, lengths: Tensor | None, *, pool: Pool, axis: int | None = None
+) -> Tensor:
+    """The same, whatever the numbers are."""
+    if pool not in get_args(Pool):
+        raise UsageError(f"no pool {pool!r}: there are {', '.join(get_args(Pool))}")
+    if numbers.dtype in (torch.float16, torch.bfloat16):
+        numbers = numbers.float()  # sums of many steps have no place in 16 bits
+    if axis is not None:
+        numbers = numbers.movedim(axis, 1).flatten(2)  # (n, T, d)
+    elif numbers.ndim > 3:
+        numbers, lengths = numbers.flatten(2).transpose(1, 2), None  # (n, places, C)
+    if numbers.ndim < 3 or (pool == "flat" and lengths is None):
+        return numbers.reshape(len(numbers), -1)
+    most = numbers.shape[1]
+    if lengths is None:
+        return _of_all(numbers, pool)
+    ends = ends_of(lengths, len(numbers), most).to(numbers.device)
     match pool:
         case "mean":
-            return torch.where(within, steps, 0).sum(dim=1) / ends.to(steps).unsqueeze(-1)
+            within = present(ends, most).unsqueeze(-1)  # (n, T, 1)
+            return torch.where(within, numbers, 0).sum(dim=1) / ends.to(numbers).unsqueeze(-1)
         case "max":
-            return steps.masked_fill(~within, -torch.inf).amax(dim=1)
+            within = present(ends, most).unsqueeze(-1)
+            return numbers.masked_fill(~within, -torch.inf).amax(dim=1)
+        case "flat":
+            return torch.where(present(ends, most).unsqueeze(-1), numbers, 0).flatten(1)
         case "last":
-            return steps[torch.arange(n, device=steps.device), ends - 1]
-        case "first":
-            return steps[:, 0]
+            return numbers[torch.arange(len(numbers), device=numbers.device), ends - 1]
         case _:
-            raise UsageError(f"no pool {pool!r}: there are mean, max, last, first, flat")
+            return numbers[:, 0]
+
+
+def ends_of(lengths: Tensor, n: int, most: int) -> Tensor:
+    """Lengths (n,) as they are. Raises DataError for another count, and where one is not 1 to T."""
+    if lengths.shape != (n,):
+        raise DataError(
+            f"lengths of shape {tuple(lengths.shape)} for {n} rows: give one for each row"
+        )
+    wrong = (lengths < 1) | (lengths > most)
+    if bool(wrong.any()):
+        row = int(wrong.int().argmax())
+        raise DataError(
+            f"row {row + 1} has length {int(lengths[row])}, and the layer gives {most} steps: "
+            "give lengths of the steps of this layer, or none"
+        )
+    return lengths.long()
+
+
+def _of_all(steps: Tensor, pool: Pool) -> Tensor:
+    match pool:
+        case "mean":
+            return steps.mean(dim=1)
+        case "max":
+            return steps.amax(dim=1)
+        case "last":
+            return steps[:, -1]
+        case _:
+            return steps[:, 0]
 
 
 def _finite(numbers: Tensor) -> Tensor:
