@@ -18,7 +18,9 @@ Floats = NDArray[np.float64]
 
 # Penalties a row that are tried: of columns with variance 1, so that above 1 little is left.
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-LEAST = 1e-7  # deviation, as a share of a column's size, below which float32 tells nothing
+# Deviation, as a share of a column's size, below which it is constant: sums of thousands of equal
+# numbers leave 3e-7 (a unit that is active in one row, held out).
+LEAST = 3e-6
 JITTER = 1e-12  # a row: what "no penalty" is, so that a factor exists
 
 
