@@ -16,7 +16,9 @@ from auditkit.models.opened import Opened, Rows, opened
 from auditkit.models.predictor import Predictor
 from auditkit.probing.pooling import vectors
 from auditkit.probing.probes.labels import FEWEST, Labels, labels_of
+from auditkit.probing.probes.sweep import Sweep, sweep
 from auditkit.probing.recording import record
+from auditkit.probing.untrained import untrained
 from auditkit.runtime import Runtime
 
 # Rows that are sent through the layers: enough that a probe of a few hundred numbers is steady,
@@ -91,8 +93,6 @@ class Represented:
     @cached_property
     def twin(self) -> nn.Module:
         """The same network with the weights it would have begun with."""
-        from auditkit.probing.untrained import untrained
-
         return untrained(
             self.opened.module,
             [rows.inputs for rows in self.batches[:4]],
@@ -133,6 +133,23 @@ class Represented:
             if (one := self._column(name, column)) is not None:
                 found[name] = one
         return found
+
+    def swept(self, name: str) -> Sweep:
+        """How well a column is read out of every layer, beside its controls, twin and input."""
+        if name not in self._sweeps:
+            asked = self.asked[name]
+            self._sweeps[name] = sweep(
+                asked.of(self.activations),
+                asked.labels,
+                untrained=asked.of(self.untrained),
+                inputs=self.input[torch.from_numpy(asked.places)],
+                runtime=self.runtime,
+            )
+        return self._sweeps[name]
+
+    @cached_property
+    def _sweeps(self) -> dict[str, Sweep]:
+        return {}
 
     def _target(self) -> Asked | None:
         schema, where = self.table.schema, self.table.name
