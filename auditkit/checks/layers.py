@@ -51,3 +51,45 @@ class Layers:
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding of the target, curves over the layers, a map of how alike they are."""
         return asked_inside("layers", self, subject)
+
+
+@CHECKS.register("concepts")
+@dataclass(frozen=True, kw_only=True)
+class Concepts:
+    """Do the answers follow who people are, as a direction among a layer's numbers?
+
+    Measured, never judged. Each group of a sensitive column beside `draws` groups drawn at random
+    among rows with the same right answer; the answer's slopes are asked of at most `rows` rows.
+    """
+
+    rule: ClassVar[str] = "AK604"
+    title: ClassVar[str] = "Groups as concepts"
+    topic: ClassVar[Topic] = Topic.HARM
+
+    draws: int = ranged(500, 99, 10_000)
+    rows: int = ranged(256, 20, 100_000)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A finding for each sensitive column, and a table of groups and layers."""
+        return asked_inside("concepts", self, subject)
+
+
+@CHECKS.register("causes")
+@dataclass(frozen=True, kw_only=True)
+class Causes:
+    """Which layers and units carry the decision, and whom does it hurt where one is gone?
+
+    Measured, never judged. At most `units` units of the last layers are taken out, the strongest
+    to first order, on at most `rows` rows: by default 2,000 of a table, else 256.
+    """
+
+    rule: ClassVar[str] = "AK605"
+    title: ClassVar[str] = "What carries the decision"
+    topic: ClassVar[Topic] = Topic.EXPLANATION
+
+    units: int = ranged(24, 1, 10_000)
+    rows: int | None = ranged(None, 20, 1_000_000)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A finding of what is worth most, one for each sensitive column, and their pictures."""
+        return asked_inside("causes", self, subject)

@@ -18,6 +18,8 @@ Inputs = tuple[Tensor, ...]
 # Which number of an answer is looked at: as `attribute` takes it, or a function of the outputs
 # that gives one number a row.
 Looked = Targets | Callable[[Any], Tensor]
+# What is wanted of the outputs of rows (m,), which a loss has to know: one or several numbers each.
+Measure = Callable[[Any, Tensor], Tensor]
 Seen = Mapping[str, tuple[Tensor, Tensor]]  # what each layer gave, and the slope there
 
 
@@ -52,9 +54,15 @@ def number_of(outputs: Any, looked: Looked, rows: Tensor, n: int) -> Tensor:
     given = looked[rows.to(looked.device)] if each and isinstance(looked, Tensor) else looked
     wanted = targets_of(outputs, given, len(rows))
     if wanted.shape[1] == 0:
-        return outputs.reshape(len(outputs))
+        only_one: Tensor = outputs.reshape(len(outputs))
+        return only_one
     picked: Tensor = outputs[(torch.arange(len(outputs), device=outputs.device), *wanted.unbind(1))]
     return picked
+
+
+def looking(looked: Looked, n: int) -> Measure:
+    """`number_of` as a measure."""
+    return lambda outputs, rows: number_of(outputs, looked, rows, n)
 
 
 def parts(n: int, size: int, label: str = "") -> Iterator[Tensor]:
@@ -124,12 +132,14 @@ def slopes(
     model: nn.Module,
     layers: Sequence[str],
     inputs: Inputs,
-    looked: Looked,
+    measure: Measure,
     *,
     runtime: Runtime,
     label: str = "slopes at layers",
 ) -> Iterator[tuple[Tensor, Seen]]:
     """Rows, what each layer gave for them and the slope of their number there, batch by batch.
+
+    measure gives that number (m,) of the outputs of rows (m,), as `looking` does.
 
     One pass there and back serves all layers. A row's number depends on its own row alone, so
     the slope of the sum is each row's own. The model is to be at rest.
@@ -141,7 +151,7 @@ def slopes(
             for one in seen.values():
                 one.clear()
             with torch.enable_grad():
-                return number_of(said(model, taken(inputs, rows)), looked, rows, n)
+                return measure(said(model, taken(inputs, rows)), rows)
 
         def some(m: int) -> Tensor:
             return asked(torch.arange(m) % n)

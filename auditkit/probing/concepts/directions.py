@@ -163,13 +163,15 @@ def directions(apart: Floats, marks: Floats, reader: ConceptReader) -> Floats:
     """The readers' directions (d, k) for centred marks (k, m) and centred activations (m, d)."""
     match reader:
         case "means":
-            found = apart.T @ marks.T / np.maximum((marks**2).sum(axis=1), 1e-12)
+            found: Floats = apart.T @ marks.T / np.maximum((marks**2).sum(axis=1), 1e-12)
         case "ridge":
             found = _ridge(apart, marks)
         case "logistic":
             found = np.stack([_logistic(apart, one) for one in marks], axis=1)
         case _:
-            raise UsageError(f"no reader {reader!r}: there are {', '.join(get_args(ConceptReader))}")
+            raise UsageError(
+                f"no reader {reader!r}: there are {', '.join(get_args(ConceptReader))}"
+            )
     return found
 
 
@@ -210,9 +212,11 @@ def _held_out(
 ) -> Floats:
     """Where each row lies between the two kinds, 0 to 1, by a direction fitted on others."""
     marks = concept.marks[concept.used]
-    whose = None if concept.whose is None else np.unique(
-        concept.whose[concept.used], return_inverse=True
-    )[1]
+    whose = (
+        None
+        if concept.whose is None
+        else np.unique(concept.whose[concept.used], return_inverse=True)[1]
+    )
     labels = Labels(
         name=concept.name, values=marks.astype(np.int64), levels=("no", "yes"), whose=whose
     )

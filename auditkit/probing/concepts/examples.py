@@ -80,7 +80,9 @@ def concept_of(
     elif pd.api.types.is_numeric_dtype(column):
         marks = _thirds(column.to_numpy(float))
     else:
-        raise UsageError(f"say which level of {name} is the concept: level={column[known].iloc[0]!r}")
+        raise UsageError(
+            f"say which level of {name} is the concept: level={column[known].iloc[0]!r}"
+        )
     owners = None if whose is None else pd.factorize(np.asarray(whose))[0].astype(np.int64)
     return Concept(name=name, marks=marks.astype(np.int8), whose=owners)
 
@@ -102,6 +104,14 @@ def concepts_of(
     return tuple(
         concept_of(column, name=f"{name} = {one}", level=one, whose=whose) for one in levels[:most]
     )
+
+
+def strata_of(values: ArrayLike) -> Ints:
+    """Classes of a target, (n,), within which concepts are compared; of numbers, fifths."""
+    column = pd.Series(np.asarray(values))
+    if pd.api.types.is_float_dtype(column):
+        column = column.rank(method="first") * 5 // (len(column) + 1)
+    return pd.factorize(column)[0].astype(np.int64)
 
 
 def _thirds(values: NDArray[np.float64]) -> NDArray[np.int64]:

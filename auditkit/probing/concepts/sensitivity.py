@@ -15,7 +15,7 @@ score p   how often is a random concept's score as far from one half: Kim's own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from auditkit.attribution.judging.over_rows import mean_of
 from auditkit.attribution.question import at_rest, tensors
 from auditkit.errors import DataError
-from auditkit.probing.asking import Looked, slopes
+from auditkit.probing.asking import Looked, looking, slopes
 from auditkit.probing.concepts.directions import (
     ConceptReader,
     ConceptVector,
@@ -53,12 +53,12 @@ CHANCE = 0.5  # of a score
 class TCAV:
     """Concepts by layers.
 
-    frame has a line for each: concept, layer; auc and accuracy, held out; score with low and high
-    (Wilson, over rows); random score low and high (the middle 95 % of random concepts); score p;
-    sensitivity with its interval, in units of the answer a concept apart; random sensitivity (the
-    size that 95 % of random concepts stay below, on the same scale); p, and adjusted (Holm, over
-    all lines); rows; reason, where a concept cannot be read and all else is NaN. vectors holds the
-    directions by (concept, layer).
+    frame has a line for each: concept, layer; auc with low and high, and accuracy, held out; score
+    with low and high (Wilson, over rows); random low and high (scores of the middle 95 % of random
+    concepts); score p; sensitivity with its interval, in units of the answer a concept apart;
+    random sensitivity (the size that 95 % of random concepts stay below, on the same scale); p,
+    and adjusted (Holm, over all lines); rows; reason, where a concept cannot be read and all else
+    is NaN. vectors holds the directions by (concept, layer).
     """
 
     frame: pd.DataFrame
@@ -153,14 +153,16 @@ def sensitivities(
         kept[concept.name, layer] = vector
         line = {"concept": concept.name, "layer": layer, "rows": len(slopes_at[layer])}
         line |= {"auc": vector.auc.value, "accuracy": vector.accuracy.value}
-        line |= {"reason": vector.reason}
+        line |= {"auc low": vector.auc.low, "auc high": vector.auc.high, "reason": vector.reason}
         if vector.readable:
             rng = runtime.rng(f"random concepts {concept.name}")
             x, strata = used_of(activations[layer], concept, given)
             random = random_marks(concept, strata, draws, rng)
             own = concept.marks[concept.used][None]
             marks = centred(np.concatenate([own, random]), strata)
-            line |= _beside(slopes_at[layer], vector, directions(x - within(x, strata), marks, reader))
+            line |= _beside(
+                slopes_at[layer], vector, directions(x - within(x, strata), marks, reader)
+            )
         lines.append(line)
     frame = pd.DataFrame(lines).reindex(columns=COLUMNS)
     frame["adjusted"] = holm(frame["p"].to_numpy(float))
@@ -169,9 +171,9 @@ def sensitivities(
 
 # fmt: off
 COLUMNS = [
-    "concept", "layer", "auc", "accuracy", "score", "low", "high", "random low", "random high",
-    "score p", "sensitivity", "sensitivity low", "sensitivity high", "random sensitivity", "p",
-    "adjusted", "rows", "reason",
+    "concept", "layer", "auc", "auc low", "auc high", "accuracy", "score", "low", "high",
+    "random low", "random high", "score p", "sensitivity", "sensitivity low", "sensitivity high",
+    "random sensitivity", "p", "adjusted", "rows", "reason",
 ]
 # fmt: on
 
@@ -191,7 +193,9 @@ def _beside(slopes_at: Tensor, vector: ConceptVector, drawn: Floats) -> dict[str
     scale = float(torch.linalg.vector_norm(vector.direction)) / max(
         float(np.linalg.norm(drawn[:, 0])), 1e-300
     )
-    half = np.hypot(z_of(0.95) * scale * random.std(), 0 if np.isnan(mean.low) else mean.value - mean.low)
+    half = np.hypot(
+        z_of(0.95) * scale * random.std(), 0 if np.isnan(mean.low) else mean.value - mean.low
+    )
     scores = (g @ drawn > 0).mean(axis=0)
     above = int((rows > 0).sum())
     low, high = rate_interval(above, len(rows))
@@ -231,7 +235,8 @@ def pooled_slopes(
     sum over all places within a row's length: the slope along moving all of them alike.
     """
     kept: dict[str, list[tuple[Tensor, Tensor]]] = {}
-    for rows, seen in slopes(model, layers, inputs, looked, runtime=runtime):
+    measure = looking(looked, len(inputs[0]))
+    for rows, seen in slopes(model, layers, inputs, measure, runtime=runtime):
         for name, (numbers, slope) in seen.items():
             whole = lengths(name) if callable(lengths) else lengths
             ends = None if whole is None else whole[rows.to(whole.device)]
@@ -253,3 +258,13 @@ def summed(slope: Tensor, pool: Pool) -> Tensor:
     if slope.ndim == 4:
         return slope.sum(dim=(2, 3))
     return slope.sum(dim=1)
+
+
+def joined(found: Mapping[str, TCAV]) -> TCAV:
+    """Several answers' lines as one result, adjusted over all of them; `answer` says whose."""
+    first = next(iter(found.values()))
+    frame = pd.concat(
+        [one.frame.assign(answer=answer) for answer, one in found.items()], ignore_index=True
+    )
+    frame["adjusted"] = holm(frame["p"].to_numpy(float))
+    return replace(first, frame=frame)

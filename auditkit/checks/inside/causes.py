@@ -1,0 +1,149 @@
+"""Which layers and units carry the decision, and whom it hurts where one is gone?"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from auditkit.checks.base import finding, points
+from auditkit.checks.inside.causes_views import ablated_views, harm_views
+from auditkit.checks.layers import Causes
+from auditkit.data.schema import Medium, Task
+from auditkit.errors import DataError
+from auditkit.probing.causes.ablation import Ablated, ablate
+from auditkit.probing.causes.harm import Harm, harm_by_group
+from auditkit.probing.causes.losses import Price, decision_at
+from auditkit.results import Finding, Section, Unit
+from auditkit.statistics.estimate import Estimate
+from auditkit.subject import Subject
+
+ROWS = {Medium.TABLE: 2000}  # on which units are taken out; of what is slower, fewer
+FEWER = 256
+LAST = 3  # layers before the answer whose units are taken out
+DRAWS = 1000
+IS = (
+    "Each is taken out by letting it say for every row what it says on average, and the rows are "
+    "answered again. Where little changes, the network does without it: others know the same."
+)
+
+
+def run(check: Causes, subject: Subject) -> Iterator[Finding | Section]:
+    """A finding of what is worth most, one for each sensitive column, and their pictures."""
+    subject.require(Task.DECISION, Task.CLASSES, Task.NUMBER)
+    seen = subject.represented
+    most = check.rows or ROWS.get(seen.opened.medium, FEWER)
+    some = np.sort(subject.rng(check.rule).permutation(len(seen.rows))[:most])
+    taken = seen.opened.rows(seen.frame, some)
+    price: Price | None = None
+    if subject.task is Task.DECISION:
+        price = decision_at(subject.threshold)
+
+    def without(layers: tuple[str, ...], parts: str, most: int | None) -> Ablated:
+        return ablate(
+            seen.opened.module,
+            taken.inputs,
+            subject.expected[seen.rows[some]],
+            layers,
+            parts=parts,  # type: ignore[arg-type]
+            most=most,
+            lengths=taken.lengths_of(layers[0]),
+            price=price,
+            runtime=subject.runtime,
+        )
+
+    whole = without(seen.layers, "layer", None)
+    units = without(seen.layers[-LAST:], "units", check.units)
+    yield _strongest(units)
+    yield Section(
+        title="Which units carry the decision?",
+        text=f"{IS} Of the {len(units.frame) + units.left_out} units of the last "
+        f"{min(LAST, len(seen.layers))} layers, the {len(units.frame)} strongest to first order "
+        "were taken out in truth, one at a time; how sure it is counts all of them (Holm).",
+        views=ablated_views(whole, units),
+    )
+    yield from _by_group(subject, units, seen.rows[some])
+
+
+def _strongest(units: Ablated) -> Finding:
+    frame = units.frame
+    best = frame.iloc[int(frame["loss"].argmax())]
+    sure = int((frame["adjusted"] <= 0.05).sum())
+    wrong = points(best["wrong"]) if units.unit == "share" else f"{best['wrong']:.3g}"
+    return finding(
+        f"Without {best['piece']} of {best['layer']} the loss rises most, by {best['loss']:.3g} "
+        f"({best['loss low']:.3g} to {best['loss high']:.3g}) from {units.before[0]:.3g}, and "
+        f"errors by {wrong}; of {len(frame)} units taken out, {sure} change the loss more than "
+        "chance explains.",
+        Estimate(
+            value=float(best["loss"]),
+            low=float(best["loss low"]),
+            high=float(best["loss high"]),
+            n=int(best["rows"]),
+            method="mean ablation; Student's t, paired over rows",
+        ),
+        metric="change of the loss without a unit",
+        unit=Unit.NUMBER,
+        null=0.0,
+        where={"layer": str(best["layer"]), "unit": str(best["piece"])},
+    )
+
+
+def _by_group(subject: Subject, units: Ablated, rows: np.ndarray) -> Iterator[Finding | Section]:
+    columns = subject.table.schema.sensitive_names
+    pieces = list(zip(units.frame["layer"], units.frame["piece"], strict=True))
+    found: dict[str, Harm] = {}
+    for column in columns:
+        groups = subject.memberships[column].iloc[rows].to_numpy()
+        rng = subject.rng(f"harm {column}")
+        try:
+            found[column] = harm_by_group(
+                pieces, units.changes[..., 1], groups, draws=DRAWS, rng=rng
+            )
+        except DataError:  # too few rows of all groups but one
+            continue
+        yield _harm(column, found[column], units.unit)
+    if found:
+        yield Section(
+            title="Whom does it hurt when a unit is gone?",
+            text="By how much more a group's errors change than everybody else's when a unit is "
+            "taken out, beside groups drawn at random: the largest difference of all units and "
+            "groups is held against the largest that random groups show.",
+            views=harm_views(found, units.unit),
+        )
+
+
+def _harm(column: str, harm: Harm, unit: str) -> Finding:
+    frame = harm.frame
+    size = frame["apart"].abs() / frame["chance"].where(frame["chance"] > 0)
+    if size.isna().all():
+        size = frame["apart"].abs()
+    best: pd.Series = frame.iloc[int(size.fillna(0.0).argmax())]
+    beyond = best["adjusted"] <= 0.05
+    share = unit == "share"
+
+    def told(value: float) -> str:
+        return points(value) if share else f"{value:.3g}"
+
+    more = "more" if best["apart"] >= 0 else "less"
+    return finding(
+        f"Without {best['piece']} of {best['layer']} the errors of {column} {best['group']} rise "
+        f"by {told(abs(best['apart']))} {more} than those of others, "
+        f"{'more' if beyond else 'no more'} than chance explains among {len(frame)} units and "
+        f"groups (adjusted p {best['adjusted']:.2g}).",
+        Estimate(
+            value=float(best["apart"]),
+            low=float(best["apart low"]),
+            high=float(best["apart high"]),
+            n=int(best["rows"]),
+            method=f"mean ablation; {harm.draws} groupings drawn at random, largest difference",
+        ),
+        metric="harm of a missing unit to one group more than to others",
+        unit=Unit.POINTS if share else Unit.NUMBER,
+        null=0.0,
+        where={
+            "column": column,
+            "group": str(best["group"]),
+            "layer": str(best["layer"]),
+            "unit": str(best["piece"]),
+        },
+    )
