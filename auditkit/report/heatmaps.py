@@ -45,12 +45,12 @@ def heatmap(view: Heatmap) -> Figure:
     the page's policy forbids, and is a picture of pixels where bars print as lines.
     """
     laid = cells(view)
-    written = _written(laid)
+    numbered = written(laid)
     known = [[one is not None for one in row] for row in laid.values]
     undefined = _bars(view, laid, [[not one for one in row] for row in known])
     bars = _bars(view, laid, known)
     undefined["marker"] = {"color": "rgba(0,0,0,0)", "line": {"color": "var(--rule)", "width": 1}}
-    bars["marker"] = _colours(view, bars.pop("values"), soft=written)
+    bars["marker"] = _colours(view, bars.pop("values"), soft=numbered)
     del undefined["values"]
     layout = axes.layout_of(0, legend=False) | {"barmode": "overlay", "bargap": 0}
     tall = max(LOW, min(TALL, 560 // max(1, len(laid.rows))))
@@ -60,7 +60,7 @@ def heatmap(view: Heatmap) -> Figure:
         layout[axis] |= _thinned(names, upside_down=axis == "yaxis")
         layout[axis] |= {"title": {"text": axes.label(heading(column)), "font": font}}
     traces = [bars, undefined]
-    if not written:
+    if not numbered:
         traces = [{key: one for key, one in trace.items() if key != "text"} for trace in traces]
     return {"data": traces, "layout": layout}
 
@@ -68,7 +68,7 @@ def heatmap(view: Heatmap) -> Figure:
 def key(view: Heatmap) -> Key | None:
     """The scale's two ends; None where the numbers stand in the cells."""
     laid = cells(view)
-    if _written(laid):
+    if written(laid):
         return None
     low, high = ends(view, (one for row in laid.values for one in row))
     return Key(diverging=view.diverging, low=write(low, view.unit), high=write(high, view.unit))
@@ -92,7 +92,8 @@ def as_table(view: Heatmap) -> pd.DataFrame:
     return frame.iloc[size.sort_values(ascending=False, kind="stable").index].head(STRONGEST)
 
 
-def _written(laid: Cells) -> bool:
+def written(laid: Cells) -> bool:
+    """Whether the cells are so few that each has room for its number."""
     return len(laid.columns) <= FEW and len(laid.rows) * len(laid.columns) <= 10 * FEW
 
 
