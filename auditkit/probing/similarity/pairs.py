@@ -6,7 +6,7 @@ of rows. They are never written down: a few sums of length n say all that is nee
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
@@ -138,8 +138,7 @@ def narrowed(x: Floats) -> Floats:
     """At most n columns with the same inner products of rows: x in the space of samples."""
     if x.shape[1] <= len(x):
         return x
-    triangle: Floats = np.linalg.qr(x.T, mode="r")
-    return triangle.T
+    return cast(Floats, np.linalg.qr(x.T, mode="r")).T
 
 
 def jackknifed(
