@@ -109,12 +109,15 @@ class Represented:
     def input(self) -> Tensor:
         """The rows themselves as numbers, (n, d): columns, pixels, words counted, means of steps.
 
-        Tokens are counted in 512 numbers, several in one; a count is taken by its logarithm.
+        Tokens are counted in 512 numbers, several in one; a count is taken by its logarithm. What
+        is the same of all rows is left out.
         """
         found: list[tuple[np.ndarray, Tensor]] = []
         for rows in self.batches:
             found.append((rows.places, torch.cat([*map(_flat, *_numbers(rows))], dim=1).cpu()))
-        return _ordered(found)
+        rows = _ordered(found)
+        varying = (rows != rows[:1]).any(dim=0)
+        return rows[:, varying] if bool(varying.any()) else rows[:, :1]
 
     @cached_property
     def asked(self) -> dict[str, Asked]:
