@@ -40,7 +40,12 @@ def habits(question: Question, sizes: Sequence[Tensor], marks: Tensor) -> pd.Dat
             with torch.no_grad():
                 question.answer(tuple(one[part] for one in question.inputs), part)
             here = [one.to(question.device)[part] for one in sizes]
-            parts.append(list(_lines(looks, here, marks.to(question.device)[part])))
+            parts.append(seen_by(looks, here, marks.to(question.device)[part]))
+    return together(parts)
+
+
+def together(parts: Sequence[list[tuple[str, int, Tensor]]]) -> pd.DataFrame:
+    """The lines of `habits` from what `seen_by` gave of each pass."""
     lines = []
     for line in zip(*parts, strict=True):
         kind, layer, _ = line[0]
@@ -54,10 +59,13 @@ def habits(question: Question, sizes: Sequence[Tensor], marks: Tensor) -> pd.Dat
     return frame[~repeated].sort_values("head", key=lambda one: one == 0, kind="stable")
 
 
-def _lines(
+def seen_by(
     looks: list[Look], sizes: Sequence[Tensor], marks: Tensor
 ) -> list[tuple[str, int, Tensor]]:
-    """Kind, layer and shares (B, heads + 1, quantities) of each look, the last as if even."""
+    """Kind, layer and shares (B, heads + 1, quantities) of each look of a pass.
+
+    The last head looks at all alike; sizes and marks are as in `habits`.
+    """
     reading, writing = parted(looks)
     found = []
     layers: dict[str, int] = {}
