@@ -25,7 +25,7 @@ from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate
 
 AT_ONCE = 32  # rows whose weights are held
-LOOKS = ("previous", "duplicate", "induction")
+LOOKS = ("previous", "duplicate", "induction", "further")
 
 
 def head_habits(
@@ -64,10 +64,11 @@ class HeadScores:
     """One head on random tokens that come twice. Shares lie between 0 and 1.
 
     previous, duplicate and induction are its attention to the token before, to the same token the
-    first time, and to the one that followed it then; evenly spread attention gives `chance` of
-    each. copying is how many bits a token costs more, where it comes again, once the head looks at
-    all alike; near 0 it does nothing for copying, undefined where the model does not say what
-    follows or is not auditkit's.
+    first time, and to the one that followed it then; further is to the one behind that, where a
+    head finds what followed too if tokens carry features of the one before them, as they do in
+    auditkit's transformers. Evenly spread attention gives `chance` of each. copying is how many
+    bits a token costs more, where it comes again, once the head looks at all alike; near 0 it does
+    nothing for copying, undefined where the model does not say what follows or is not auditkit's.
     """
 
     layer: str
@@ -75,6 +76,7 @@ class HeadScores:
     previous: Estimate
     duplicate: Estimate
     induction: Estimate
+    further: Estimate
     copying: Estimate
 
 
@@ -82,13 +84,13 @@ class HeadScores:
 class Repetition:
     """All heads that look at their own text, in the order of a pass; head counts from 1.
 
-    chance (3,) is what attention that is spread evenly over what it may see gives of previous,
-    duplicate and induction. repeated is what the tokens cost the second time, first the first
+    chance is what attention that is spread evenly over what it may see gives any one place.
+    repeated is what the tokens cost the second time, first the first
     time, bits per token; undefined where the model does not say what follows.
     """
 
     heads: tuple[HeadScores, ...]
-    chance: tuple[float, float, float]
+    chance: float
     first: Estimate
     repeated: Estimate
 
@@ -96,7 +98,7 @@ class Repetition:
     def frame(self) -> pd.DataFrame:
         """A line for each head and score."""
         names = (*LOOKS, "copying")
-        by_chance = dict(zip(names, (*self.chance, 0.0), strict=True))
+        by_chance = {**dict.fromkeys(LOOKS, self.chance), "copying": 0.0}
         return pd.DataFrame(
             [
                 (one.layer, one.head, name, found.value, found.low, found.high, by_chance[name])
@@ -154,10 +156,10 @@ def repetition(
 
 
 def _shares(weights: Tensor, length: int) -> Tensor:
-    """Attention (B, heads, 3) of the second half to the three places, means over tokens."""
+    """Attention (B, heads, 4) of the second half to the four places, means over tokens."""
     steps = weights.shape[2]
     asks = torch.arange(steps - length, steps - 1, device=weights.device)  # the last has no next
-    places = (asks - 1, asks - length, asks - length + 1)
+    places = (asks - 1, asks - length, asks - length + 1, asks - length + 2)
     return torch.stack([weights[:, :, asks, to].mean(dim=2) for to in places], dim=2).double()
 
 
@@ -165,28 +167,23 @@ def _scores(
     own: Sequence[Look], length: int, worse: dict[tuple[str, int], np.ndarray]
 ) -> Iterator[HeadScores]:
     for look in own:
-        shares = _shares(look.weights, length).cpu().numpy()  # (B, heads, 3)
+        shares = _shares(look.weights, length).cpu().numpy()  # (B, heads, 4)
         for head in range(shares.shape[1]):
-            previous, duplicate, induction = (mean_of(one) for one in shares[:, head].T)
+            worse_here = worse.get((look.name, head), np.empty(0))
             yield HeadScores(
                 layer=look.name,
                 head=head + 1,
-                previous=previous,
-                duplicate=duplicate,
-                induction=induction,
-                copying=mean_of(
-                    worse.get((look.name, head), np.empty(0)), "the head cannot be evened out"
-                ),
+                **{name: mean_of(one) for name, one in zip(LOOKS, shares[:, head].T, strict=True)},
+                copying=mean_of(worse_here, "the head cannot be evened out"),
             )
 
 
-def _chance(look: Look, length: int) -> tuple[float, float, float]:
+def _chance(look: Look, length: int) -> float:
     """Even attention: over all tokens, or over those up to the one that asks."""
     steps = look.weights.shape[2]
     asks = np.arange(steps - length, steps - 1)
     behind = not bool(look.weights.triu(1).any())
-    even = float(np.mean(1 / (asks + 1))) if behind else 1 / steps
-    return even, even, even
+    return float(np.mean(1 / (asks + 1))) if behind else 1 / steps
 
 
 def _costs(answer: Tensor, tokens: Tensor, length: int) -> Tensor | None:
