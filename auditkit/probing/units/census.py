@@ -100,17 +100,37 @@ def unit_census(model: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> Unit
 
     A module used k times in one pass counts as k layers. The model's mode is left as it is.
     """
-    with _watched(model) as tallies:
-        for batch in batches:
-            for calls in tallies.values():
-                calls.restart()
-            model(*batch)
-    counts = [tally.count() for calls in tallies.values() for tally in calls.tallies]
+    counts = layer_census(model, batches).values()
     return UnitCount(
         dead=sum(one.dead for one in counts),
         saturated=sum(one.saturated for one in counts),
         total=sum(one.total for one in counts),
     )
+
+
+@torch.no_grad()
+def layer_census(
+    model: nn.Module, batches: Iterable[tuple[Tensor, ...]]
+) -> Mapping[str, UnitCount]:
+    """The same of each activation module by its name, in the order of the model.
+
+    A module used k times in one pass counts k times as many units; one never used is left out.
+    """
+    with _watched(model) as tallies:
+        for batch in batches:
+            for calls in tallies.values():
+                calls.restart()
+            model(*batch)
+    found = {}
+    for name, calls in tallies.items():
+        counts = [tally.count() for tally in calls.tallies]
+        if counts:
+            found[name] = UnitCount(
+                dead=sum(one.dead for one in counts),
+                saturated=sum(one.saturated for one in counts),
+                total=sum(one.total for one in counts),
+            )
+    return found
 
 
 @contextmanager

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from auditkit.probing.units import UnitCount, unit_census
+from auditkit.probing.units.census import UnitCount, unit_census
 
 
 class Echo(nn.Module):
