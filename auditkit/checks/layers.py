@@ -59,14 +59,15 @@ class Concepts:
     """Do the answers follow who people are, as a direction among a layer's numbers?
 
     Measured, never judged. Each group of a sensitive column beside `draws` groups drawn at random
-    among rows with the same right answer; the answer's slopes are asked of at most `rows` rows.
+    among rows with the same right answer, by default 1,000 or more. The answer's slopes are asked
+    of at most `rows` rows.
     """
 
     rule: ClassVar[str] = "AK604"
     title: ClassVar[str] = "Groups as concepts"
     topic: ClassVar[Topic] = Topic.HARM
 
-    draws: int = ranged(500, 99, 10_000)
+    draws: int | None = ranged(None, 99, 100_000)
     rows: int = ranged(256, 20, 100_000)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:

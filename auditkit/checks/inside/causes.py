@@ -53,7 +53,7 @@ def run(check: Causes, subject: Subject) -> Iterator[Finding | Section]:
 
     whole = without(seen.layers, "layer", None)
     units = without(seen.layers[-LAST:], "units", check.units)
-    yield _strongest(units)
+    yield _strongest(whole, units)
     yield Section(
         title="Which units carry the decision?",
         text=f"{IS} Of the {len(units.frame) + units.left_out} units of the last "
@@ -64,16 +64,20 @@ def run(check: Causes, subject: Subject) -> Iterator[Finding | Section]:
     yield from _by_group(subject, units, seen.rows[some])
 
 
-def _strongest(units: Ablated) -> Finding:
+def _strongest(whole: Ablated, units: Ablated) -> Finding:
+    """The unit that is worth most, beside the layer that is."""
     frame = units.frame
     best = frame.iloc[int(frame["loss"].argmax())]
-    sure = int((frame["adjusted"] <= 0.05).sum())
-    wrong = points(best["wrong"]) if units.unit == "share" else f"{best['wrong']:.3g}"
+    layer = whole.frame.iloc[int(whole.frame["loss"].argmax())]
+    needed = frame[(frame["adjusted"] <= 0.05) & (frame["loss"] > 0)]
+    errors = points(best["wrong"]) if units.unit == "share" else f"{best['wrong']:.3g}"
+    among = f"of the {len(frame)} strongest of {len(frame) + units.left_out} units"
+    many = f"{len(needed)} {among} are missed" if len(needed) else f"None {among} is missed"
     return finding(
-        f"Without {best['piece']} of {best['layer']} the loss rises most, by {best['loss']:.3g} "
-        f"({best['loss low']:.3g} to {best['loss high']:.3g}) from {units.before[0]:.3g}, and "
-        f"errors by {wrong}; of {len(frame)} units taken out, {sure} change the loss more than "
-        "chance explains.",
+        f"{many} when taken out alone, beyond chance: without {best['piece']} of {best['layer']} "
+        f"the loss changes most for the worse, by {best['loss']:+.2g} ({best['loss low']:.2g} to "
+        f"{best['loss high']:.2g}) from {units.before[0]:.2g}, and errors by {errors}. Without all "
+        f"of {layer['layer']} the loss changes by {layer['loss']:+.2g}.",
         Estimate(
             value=float(best["loss"]),
             low=float(best["loss low"]),

@@ -8,6 +8,7 @@ Young 1993, "Resampling-Based Multiple Testing"), in units of its own spread.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,8 @@ from auditkit.statistics import multiclass
 from auditkit.statistics.estimate import Estimate
 from auditkit.statistics.intervals import z_of
 
-FEWEST = 10  # rows of a group, and of all others
+FEWEST = 10  # rows of a group
+AT_ONCE = 100  # groupings that are drawn and added up together
 Floats = NDArray[np.float64]
 
 
@@ -57,47 +59,28 @@ def harm_by_group(
     Of two groups each is the other's opposite, and only the second is asked about. Raises
     DataError where fewer than two groups have 10 rows.
     """
-    said = pd.Series(np.asarray(groups, dtype=object))
-    if len(said) != change.shape[1]:
-        raise DataError(f"{len(said)} groups for {change.shape[1]} rows: give one a row")
-    known = said.notna().to_numpy()
-    codes, names = pd.factorize(said[known].astype(str), sort=True)
-    counts = np.bincount(codes, minlength=len(names))
-    left_out = {
-        str(name): f"{count} rows"
-        for name, count in zip(names, counts, strict=True)
-        if count < FEWEST
-    }
-    kept = [place for place, count in enumerate(counts) if count >= FEWEST]
-    if len(kept) < 2:
-        raise DataError(
-            f"{len(kept)} of {len(names)} groups have {FEWEST} rows or more: two are needed to "
-            "compare"
-        )
-    enough = np.isin(codes, kept)
-    moved, of = change[:, known][:, enough], codes[enough]
+    known, codes, names, left_out = _groups_of(groups, change.shape[1])
+    moved = change[:, known]
+    kept = np.unique(codes)
     asked = kept[1:] if len(kept) == 2 else kept
-    one_hot = (of == np.asarray(asked)[:, None]).astype(float)  # (groups, n)
+    one_hot = (codes == asked[:, None]).astype(float)  # (groups, n)
     apart, spread = _apart(moved, one_hot)
-    drawn = np.stack([_apart(moved, one_hot[:, rng.permutation(len(of))])[0] for _ in range(draws)])
-    scale = np.where(spread > 0, spread, np.inf)
-    largest = (np.abs(drawn) / scale).max(axis=(1, 2))
-    own = np.abs(apart) / scale
-    adjusted = (1 + (largest[:, None, None] >= own - 1e-12).sum(axis=0)) / (1 + draws)
-    chance = np.quantile(largest, 0.95)
+    largest = _largest(moved, one_hot, draws, rng)
+    own = np.abs(apart) / np.where(spread > 0, spread, np.inf)
+    adjusted = (1 + (largest[:, None, None] >= own - 1e-9).sum(axis=0)) / (1 + draws)
+    chance = np.quantile(largest, 0.95) * spread
     lines = []
-    for i, (layer, piece) in enumerate(pieces):
-        for j, place in enumerate(asked):
-            here = change_of_errors(moved[i][of == place])
-            rest = moved[i][of != place]
-            half = z_of(0.95) * np.hypot(_error(moved[i][of == place]), _error(rest))
-            lines.append(
-                (
-                    *(layer, piece, str(names[place]), here.n, here.value, here.low, here.high),
-                    *(apart[i, j], apart[i, j] - half, apart[i, j] + half),
-                    *(chance * spread[i, j], adjusted[i, j]),
-                )
+    for (i, (layer, piece)), (j, place) in product(enumerate(pieces), enumerate(asked)):
+        inside, rest = moved[i][codes == place], moved[i][codes != place]
+        here = change_of_errors(inside)
+        half = z_of(0.95) * np.hypot(_error(inside), _error(rest))
+        lines.append(
+            (
+                *(layer, piece, names[place], here.n, here.value, here.low, here.high),
+                *(apart[i, j], apart[i, j] - half, apart[i, j] + half),
+                *(chance[i, j], adjusted[i, j]),
             )
+        )
     return Harm(frame=pd.DataFrame(lines, columns=COLUMNS), draws=draws, left_out=left_out)
 
 
@@ -109,6 +92,26 @@ COLUMNS = [
 # fmt: on
 
 
+def _groups_of(
+    groups: ArrayLike, rows: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], list[str], dict[str, str]]:
+    """Places of the rows that are compared, the group of each, all names and who is left out."""
+    said = pd.Series(np.asarray(groups, dtype=object))
+    if len(said) != rows:
+        raise DataError(f"{len(said)} groups for {rows} rows: give one a row")
+    known = np.flatnonzero(said.notna())
+    codes, levels = pd.factorize(said.iloc[known].astype(str), sort=True)
+    names, counts = [str(one) for one in levels], np.bincount(codes, minlength=len(levels))
+    few = np.flatnonzero(counts < FEWEST)
+    if len(names) - len(few) < 2:
+        raise DataError(
+            f"{len(names) - len(few)} of {len(names)} groups have {FEWEST} rows or more: two are "
+            "needed to compare"
+        )
+    enough = ~np.isin(codes, few)
+    return known[enough], codes[enough], names, {names[i]: f"{counts[i]} rows" for i in few}
+
+
 def _apart(moved: Floats, one_hot: Floats) -> tuple[Floats, Floats]:
     """Means of groups less those of others (pieces, groups), and their spread were all alike."""
     n, size = moved.shape[1], one_hot.sum(axis=1)
@@ -116,6 +119,23 @@ def _apart(moved: Floats, one_hot: Floats) -> tuple[Floats, Floats]:
     outside = moved.sum(axis=1, keepdims=True) - inside
     spread = moved.std(axis=1, keepdims=True) * np.sqrt(n / (size * (n - size)))
     return inside / size - outside / (n - size), spread
+
+
+def _largest(
+    moved: Floats, one_hot: Floats, draws: int, rng: np.random.Generator
+) -> NDArray[np.float64]:
+    """The largest difference over pieces and groups in each draw, in units of its own spread."""
+    n, size = moved.shape[1], one_hot.sum(axis=1)
+    deviation = moved.std(axis=1, keepdims=True)
+    unit = (moved - moved.mean(axis=1, keepdims=True)) / np.where(deviation > 0, deviation, np.inf)
+    found = []
+    for start in range(0, draws, AT_ONCE):
+        several = min(AT_ONCE, draws - start)
+        drawn = np.stack([one_hot[:, rng.permutation(n)] for _ in range(several)])
+        sums = (drawn.reshape(-1, n) @ unit.T).reshape(several, len(size), -1)
+        scaled = np.abs(sums) * np.sqrt(n / (size * (n - size)))[:, None]
+        found.append(scaled.max(axis=(1, 2)))
+    return np.concatenate(found)
 
 
 def change_of_errors(change: Floats) -> Estimate:

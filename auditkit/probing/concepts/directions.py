@@ -110,9 +110,9 @@ def fitted(
     """The same, also where it cannot be read."""
     x, strata = used_of(activations, concept, given)
     marks = concept.marks[concept.used]
-    apart = x - within(x, strata)
-    direction = _scaled(directions(apart, centred(marks[None], strata), reader), apart, marks)
-    means = directions(apart, centred(marks[None], strata), "means")[:, 0]
+    c = centred(marks[None], strata)
+    direction = _scaled(directions(x, strata, c, reader)[:, 0], x, strata, marks)
+    means = directions(x, strata, c, "means")[:, 0]
     said = _held_out(x, concept, strata, reader, runtime.rng(f"concept {concept.name}"))
     right = (said > 0.5) == (marks == HAS)
     shares = np.where(marks == HAS, (marks == HAS).mean(), (marks == HAS_NOT).mean())
@@ -159,14 +159,15 @@ def centred(marks: NDArray[np.int8], strata: Ints) -> Floats:
     return c - within(c.T, strata).T
 
 
-def directions(apart: Floats, marks: Floats, reader: ConceptReader) -> Floats:
-    """The readers' directions (d, k) for centred marks (k, m) and centred activations (m, d)."""
+def directions(x: Floats, strata: Ints, marks: Floats, reader: ConceptReader) -> Floats:
+    """The readers' directions (d, k) for activations (m, d) and centred marks (k, m)."""
     match reader:
-        case "means":
-            found: Floats = apart.T @ marks.T / np.maximum((marks**2).sum(axis=1), 1e-12)
+        case "means":  # centred marks see nothing of the strata's own means
+            found: Floats = x.T @ marks.T / sizes_of(marks)
         case "ridge":
-            found = _ridge(apart, marks)
+            found = _ridge(x - within(x, strata), marks)
         case "logistic":
+            apart = x - within(x, strata)
             found = np.stack([_logistic(apart, one) for one in marks], axis=1)
         case _:
             raise UsageError(
@@ -175,15 +176,41 @@ def directions(apart: Floats, marks: Floats, reader: ConceptReader) -> Floats:
     return found
 
 
+def along(x: Floats, strata: Ints, slope: Floats, marks: Floats, reader: ConceptReader) -> Floats:
+    """A slope (d,) along the direction of each of k centred marks (k, m), as (k,).
+
+    Both closed forms are linear in the marks, so that thousands of random ones cost as much as a
+    number a row.
+    """
+    match reader:
+        case "means":
+            return np.asarray(marks @ (x @ slope) / sizes_of(marks))
+        case "ridge":
+            apart = x - within(x, strata)
+            spread = _spread(apart)
+            z = apart / spread
+            return np.asarray(marks @ (z @ _damped(z, slope / spread)))
+        case _:
+            return np.asarray(slope @ directions(x, strata, marks, reader))
+
+
+def sizes_of(marks: Floats) -> Floats:
+    """Squared lengths of centred marks (k, m)."""
+    return np.asarray(np.maximum(np.einsum("km,km->k", marks, marks), 1e-12))
+
+
 def _ridge(apart: Floats, marks: Floats) -> Floats:
     spread = _spread(apart)
     z = apart / spread
-    added = PENALTY * len(z)
-    if z.shape[1] <= len(z):
-        found = np.linalg.solve(z.T @ z + added * np.eye(z.shape[1]), z.T @ marks.T)
-    else:  # the same by the rows, of which there are fewer
-        found = z.T @ np.linalg.solve(z @ z.T + added * np.eye(len(z)), marks.T)
+    found = _damped(z, z.T @ marks.T)
     return np.asarray(found / spread[:, None])
+
+
+def _damped(z: Floats, wanted: Floats) -> Floats:
+    """(z'z + penalty)^-1 of (d,) or (d, k)."""
+    square = z.T @ z
+    square[np.diag_indices_from(square)] += PENALTY * len(z)
+    return np.asarray(np.linalg.solve(square, wanted))
 
 
 def _logistic(apart: Floats, marks: Floats) -> Floats:
@@ -198,13 +225,11 @@ def _spread(apart: Floats) -> Floats:
     return np.where(spread > 1e-9 * max(spread.max(), 1e-12), spread, np.inf)  # dead: no weight
 
 
-def _scaled(found: Floats, apart: Floats, marks: NDArray[np.int8]) -> Floats:
-    """A direction (d, 1) as (d,), as long as those that have the concept lie ahead along it."""
-    v = found[:, 0]
-    length = max(float(np.linalg.norm(v)), 1e-300)
-    ahead = apart @ (v / length)
-    step = ahead[marks == HAS].mean() - ahead[marks == HAS_NOT].mean()
-    return np.asarray(v / length * step)
+def _scaled(v: Floats, x: Floats, strata: Ints, marks: NDArray[np.int8]) -> Floats:
+    """A direction (d,), as long as those that have the concept lie ahead along it."""
+    unit = v / max(float(np.linalg.norm(v)), 1e-300)
+    c = centred(marks[None], strata)
+    return np.asarray(unit * (c[0] @ (x @ unit) / sizes_of(c)[0]))
 
 
 def _held_out(
@@ -212,28 +237,49 @@ def _held_out(
 ) -> Floats:
     """Where each row lies between the two kinds, 0 to 1, by a direction fitted on others."""
     marks = concept.marks[concept.used]
-    whose = (
-        None
-        if concept.whose is None
-        else np.unique(concept.whose[concept.used], return_inverse=True)[1]
-    )
+    whose = None
+    if concept.whose is not None:
+        whose = np.unique(concept.whose[concept.used], return_inverse=True)[1]
     labels = Labels(
         name=concept.name, values=marks.astype(np.int64), levels=("no", "yes"), whose=whose
     )
     found = np.full(len(x), 0.5)
     split = folds_of(labels, rng)
-    for part in range(int(split.max()) + 1):
-        held, rest = split == part, split != part
-        if len(np.unique(marks[rest])) < 2:
+    ahead = x @ _folded(x, strata, marks, split, reader)  # (m, folds)
+    for part in range(ahead.shape[1]):
+        held, here = split == part, ahead[:, part]
+        with_, without = ((split != part) & (marks == mark) for mark in (HAS, HAS_NOT))
+        if not (with_.any() and without.any()):
             continue
-        own = np.unique(strata[rest], return_inverse=True)[1]
-        apart = x[rest] - within(x[rest], own)
-        v = directions(apart, centred(marks[rest][None], own), reader)[:, 0]
-        ahead = x @ v
-        one, other = ahead[rest & (marks == HAS)].mean(), ahead[rest & (marks == HAS_NOT)].mean()
-        if one != other:  # with the reader's sign: a concept only reads in the way it was learned
-            found[held] = expit(4 * (ahead[held] - (one + other) / 2) / abs(one - other))
+        one, other = here[with_].mean(), here[without].mean()
+        if one != other:
+            found[held] = expit(4 * (here[held] - (one + other) / 2) / abs(one - other))
     return found
+
+
+def _folded(
+    x: Floats, strata: Ints, marks: NDArray[np.int8], split: Ints, reader: ConceptReader
+) -> Floats:
+    """Directions (d, folds), each fitted without the rows of a fold."""
+    folds = int(split.max()) + 1
+    if reader == "means":
+        c = np.zeros((folds, len(x)))
+        for part in range(folds):
+            rest = split != part
+            c[part, rest] = centred(marks[rest][None], _compact(strata[rest]))[0]
+        return directions(x, strata, c, reader)
+    found = np.zeros((x.shape[1], folds))
+    for part in range(folds):
+        rest = split != part
+        if len(np.unique(marks[rest])) == 2:
+            own = _compact(strata[rest])
+            c = centred(marks[rest][None], own)
+            found[:, part] = directions(x[rest], own, c, reader)[:, 0]
+    return found
+
+
+def _compact(strata: Ints) -> Ints:
+    return np.unique(strata, return_inverse=True)[1]
 
 
 def _cosine(one: Floats, other: Floats) -> float:

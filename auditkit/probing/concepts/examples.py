@@ -149,10 +149,9 @@ def random_marks(
 def _shuffled(
     marks: NDArray[np.int8], strata: Ints, draws: int, rng: np.random.Generator
 ) -> NDArray[np.int8]:
-    """Marks exchanged within each stratum: sorted by stratum and then by chance."""
-    order = np.argsort(strata, kind="stable")
+    """Marks exchanged within each stratum."""
     found = np.empty((draws, len(marks)), dtype=np.int8)
-    for draw in range(draws):
-        drawn = np.lexsort((rng.random(len(marks)), strata))
-        found[draw, order] = marks[drawn]
+    for stratum in np.unique(strata):
+        here = np.flatnonzero(strata == stratum)
+        found[:, here] = rng.permuted(np.tile(marks[here], (draws, 1)), axis=1)
     return found

@@ -30,11 +30,11 @@ from auditkit.probing.asking import Looked, looking, slopes
 from auditkit.probing.concepts.directions import (
     ConceptReader,
     ConceptVector,
+    along,
     centred,
     directions,
     fitted,
     used_of,
-    within,
 )
 from auditkit.probing.concepts.examples import Concept, random_marks
 from auditkit.probing.pooling import Pool, vectors
@@ -45,7 +45,9 @@ from auditkit.statistics.multiplicity import holm
 Floats = NDArray[np.float64]
 Lengths = Tensor | Callable[[str], Tensor | None] | None
 
-DRAWS = 500  # random concepts: p-values as small as .002
+DRAWS = 1000  # random concepts at least, and so many for each concept and layer: of all together
+EACH = 40  # the smallest p-value is then still clear of .05 after Holm's correction
+SCORED = 100  # of them, for the scores, which need every row's slope along every direction
 CHANCE = 0.5  # of a score
 
 
@@ -85,7 +87,7 @@ def tcav(
     pool: Pool = "mean",
     reader: ConceptReader = "means",
     given: NDArray[np.int64] | None = None,
-    draws: int = DRAWS,
+    draws: int | None = None,
     runtime: Runtime | None = None,
 ) -> TCAV:
     """Whether an answer follows concepts at layers.
@@ -135,35 +137,38 @@ def sensitivities(
     *,
     reader: ConceptReader = "means",
     given: NDArray[np.int64] | None = None,
-    draws: int = DRAWS,
+    draws: int | None = None,
     runtime: Runtime | None = None,
 ) -> TCAV:
     """The same from activations (n, d) and slopes (m, d) by layer, as `pooled_slopes` gives them.
 
-    The slopes may be of other rows. Every concept stands beside `draws` random ones, of which
-    each costs a product of matrices: the model is not asked again.
+    The slopes may be of other rows. Every concept stands beside `draws` random ones, by default
+    1,000 or 40 for each concept and layer, whichever are more: the model is not asked again.
     """
     runtime = runtime or Runtime()
-    pairs = [(concept, layer) for concept in concepts for layer in activations]
     lines, kept = [], {}
-    for concept, layer in track(pairs, "concepts", len(pairs)):
-        vector = fitted(
-            activations[layer], concept, layer=layer, reader=reader, given=given, runtime=runtime
-        )
-        kept[concept.name, layer] = vector
-        line = {"concept": concept.name, "layer": layer, "rows": len(slopes_at[layer])}
-        line |= {"auc": vector.auc.value, "accuracy": vector.accuracy.value}
-        line |= {"auc low": vector.auc.low, "auc high": vector.auc.high, "reason": vector.reason}
-        if vector.readable:
-            rng = runtime.rng(f"random concepts {concept.name}")
-            x, strata = used_of(activations[layer], concept, given)
-            random = random_marks(concept, strata, draws, rng)
-            own = concept.marks[concept.used][None]
-            marks = centred(np.concatenate([own, random]), strata)
-            line |= _beside(
-                slopes_at[layer], vector, directions(x - within(x, strata), marks, reader)
+    if draws is None:
+        draws = max(DRAWS, EACH * len(concepts) * len(activations))
+    for concept in track(concepts, "concepts", len(concepts)):
+        marks: Floats | None = None
+        for layer, numbers in activations.items():
+            vector = fitted(
+                numbers, concept, layer=layer, reader=reader, given=given, runtime=runtime
             )
-        lines.append(line)
+            kept[concept.name, layer] = vector
+            line = {"concept": concept.name, "layer": layer, "rows": len(slopes_at[layer])}
+            line |= {"auc": vector.auc.value, "auc low": vector.auc.low}
+            line |= {"auc high": vector.auc.high, "accuracy": vector.accuracy.value}
+            line |= {"reason": vector.reason}
+            if vector.readable:
+                x, strata = used_of(numbers, concept, given)
+                if marks is None:  # the same random concepts at every layer
+                    rng = runtime.rng(f"random concepts {concept.name}")
+                    own = concept.marks[concept.used][None]
+                    random = random_marks(concept, strata, draws, rng)
+                    marks = centred(np.concatenate([own, random]), strata)
+                line |= _beside(slopes_at[layer], vector, x, strata, marks)
+            lines.append(line)
     frame = pd.DataFrame(lines).reindex(columns=COLUMNS)
     frame["adjusted"] = holm(frame["p"].to_numpy(float))
     return TCAV(frame=frame, vectors=kept, draws=draws, reader=reader)
@@ -178,29 +183,28 @@ COLUMNS = [
 # fmt: on
 
 
-def _beside(slopes_at: Tensor, vector: ConceptVector, drawn: Floats) -> dict[str, float]:
-    """A line's numbers: drawn (d, 1 + draws) are the reader's own directions, the concept's first.
+def _beside(
+    slopes_at: Tensor, vector: ConceptVector, x: Floats, strata: NDArray[np.int64], marks: Floats
+) -> dict[str, float]:
+    """A line's numbers: centred marks (1 + draws, m) are the concept's own and random ones.
 
     The interval of the sensitivity joins two spreads: of the rows' slopes, and of what the
     reader's direction would be in other rows, which is taken to be that of random concepts.
     """
     g = slopes_at.detach().cpu().double().numpy()
-    rows = g @ vector.direction.numpy()
-    mean = mean_of(rows)
-    moved = g.mean(axis=0) @ drawn
+    direction = vector.direction.numpy()
+    mean = mean_of(g @ direction)
+    moved = along(x, strata, g.mean(axis=0), marks, vector.reader)
     first, random = moved[0], moved[1:]
+    drawn = directions(x, strata, marks[: 1 + SCORED], vector.reader)
     # The reader's own numbers on the scale of the concept's: a concept apart.
-    scale = float(torch.linalg.vector_norm(vector.direction)) / max(
-        float(np.linalg.norm(drawn[:, 0])), 1e-300
-    )
-    half = np.hypot(
-        z_of(0.95) * scale * random.std(), 0 if np.isnan(mean.low) else mean.value - mean.low
-    )
+    scale = float(np.linalg.norm(direction)) / max(float(np.linalg.norm(drawn[:, 0])), 1e-300)
+    rows = 0.0 if np.isnan(mean.low) else mean.value - mean.low
+    half = np.hypot(z_of(0.95) * scale * random.std(), rows)
     scores = (g @ drawn > 0).mean(axis=0)
-    above = int((rows > 0).sum())
-    low, high = rate_interval(above, len(rows))
+    low, high = rate_interval(scores[0] * len(g), len(g))
     return {
-        "score": above / len(rows),
+        "score": float(scores[0]),
         "low": float(low),
         "high": float(high),
         "random low": float(np.quantile(scores[1:], 0.025)),
