@@ -11,12 +11,62 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from auditkit.probing.dimension import Geometry as Geometry
+    from auditkit.probing.dimension import anisotropy as anisotropy
+    from auditkit.probing.dimension import geometry as geometry
+    from auditkit.probing.dimension import participation_ratio as participation_ratio
+    from auditkit.probing.dimension import two_nn as two_nn
     from auditkit.probing.pooling import vectors as vectors
     from auditkit.probing.recording import Recording as Recording
     from auditkit.probing.recording import record as record
     from auditkit.probing.recording import replace as replace
+    from auditkit.probing.similarity.alignment import Comparison as Comparison
+    from auditkit.probing.similarity.alignment import cka as cka
+    from auditkit.probing.similarity.alignment import compare as compare
+    from auditkit.probing.similarity.canonical import Canonical as Canonical
+    from auditkit.probing.similarity.canonical import cca as cca
+    from auditkit.probing.similarity.canonical import svcca as svcca
+    from auditkit.probing.similarity.measured import Similarity as Similarity
+    from auditkit.probing.similarity.representational import rsa as rsa
+    from auditkit.probing.similarity.streamed import RunningCKA as RunningCKA
+    from auditkit.probing.units.census import UnitCount as UnitCount
+    from auditkit.probing.units.census import layer_census as layer_census
+    from auditkit.probing.units.census import unit_census as unit_census
+    from auditkit.probing.units.doubles import Doubles as Doubles
+    from auditkit.probing.units.doubles import duplicates as duplicates
+    from auditkit.probing.units.excitation import Exciting as Exciting
+    from auditkit.probing.units.excitation import exciting as exciting
+    from auditkit.probing.units.gradients import GradientFlow as GradientFlow
+    from auditkit.probing.units.gradients import gradient_flow as gradient_flow
+    from auditkit.probing.units.selective import UnitSelectivity as UnitSelectivity
+    from auditkit.probing.units.selective import unit_selectivity as unit_selectivity
 
 _PUBLIC = {
+    "Geometry": "auditkit.probing.dimension",
+    "anisotropy": "auditkit.probing.dimension",
+    "geometry": "auditkit.probing.dimension",
+    "participation_ratio": "auditkit.probing.dimension",
+    "two_nn": "auditkit.probing.dimension",
+    "Comparison": "auditkit.probing.similarity.alignment",
+    "cka": "auditkit.probing.similarity.alignment",
+    "compare": "auditkit.probing.similarity.alignment",
+    "Canonical": "auditkit.probing.similarity.canonical",
+    "cca": "auditkit.probing.similarity.canonical",
+    "svcca": "auditkit.probing.similarity.canonical",
+    "Similarity": "auditkit.probing.similarity.measured",
+    "rsa": "auditkit.probing.similarity.representational",
+    "RunningCKA": "auditkit.probing.similarity.streamed",
+    "UnitCount": "auditkit.probing.units.census",
+    "layer_census": "auditkit.probing.units.census",
+    "unit_census": "auditkit.probing.units.census",
+    "Doubles": "auditkit.probing.units.doubles",
+    "duplicates": "auditkit.probing.units.doubles",
+    "Exciting": "auditkit.probing.units.excitation",
+    "exciting": "auditkit.probing.units.excitation",
+    "GradientFlow": "auditkit.probing.units.gradients",
+    "gradient_flow": "auditkit.probing.units.gradients",
+    "UnitSelectivity": "auditkit.probing.units.selective",
+    "unit_selectivity": "auditkit.probing.units.selective",
     "Recording": "auditkit.probing.recording",
     "record": "auditkit.probing.recording",
     "replace": "auditkit.probing.recording",

@@ -9,8 +9,8 @@ import pandas as pd
 from scipy.stats import norm, rankdata, t
 
 from auditkit.errors import DataError
-from auditkit.probing.probes.labels import Labels
 from auditkit.probing.probes.folds import loose_folds
+from auditkit.probing.probes.labels import Labels
 from auditkit.probing.similarity.alignment import Activations
 from auditkit.probing.similarity.pairs import Floats, limits_of, rows_of
 from auditkit.runtime import Runtime
@@ -37,7 +37,7 @@ class Strongest(NamedTuple):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Selectivity:
+class UnitSelectivity:
     """How well each unit of a layer tells each class apart, or follows a number.
 
     frame has a line for each unit and level: unit, level, auc (of numbers correlation), p, q
@@ -90,9 +90,9 @@ class Selectivity:
         return int(self.frame.loc[lines, "unit"].nunique())
 
 
-def selectivity(
+def unit_selectivity(
     activations: Activations, labels: Labels, *, runtime: Runtime | None = None
-) -> Selectivity:
+) -> UnitSelectivity:
     """How well each unit of activations (n, d) tells each class of the labels apart.
 
     By the AUC of the unit's own activations, one class against all others (of two classes the
@@ -122,7 +122,7 @@ def selectivity(
     if labels.classes:
         frame["index"] = _indices(x, labels).ravel()
     rng = (runtime or Runtime()).rng(f"halves of {labels.name}")
-    return Selectivity(
+    return UnitSelectivity(
         labels=labels, frame=frame, strongest=_strongest(x, labels, rng), units=x.shape[1]
     )
 
