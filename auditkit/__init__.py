@@ -18,6 +18,7 @@ _PUBLIC = {
     "Subject": "auditkit.subject",
     "explain": "auditkit.explanation",
     "run_checks": "auditkit.runner",
+    "show": "auditkit.showing",
 }
 
 __all__ = ["__version__", *sorted(_PUBLIC)]
