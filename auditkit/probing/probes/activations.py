@@ -10,8 +10,8 @@ from auditkit.probing.probes.labels import Labels
 Floats = NDArray[np.float64]
 
 
-def numbers_of_rows(activations: Tensor | ArrayLike, labels: Labels) -> Floats:
-    """Activations as float64 (n, d), fit for a probe of these labels.
+def numbers_of_rows(activations: Tensor | ArrayLike, *labels: Labels) -> Floats:
+    """Activations as float32 or float64 (n, d), fit for a probe of these labels.
 
     Raises DataError for other shapes, another number of rows than labels, NaN and infinity,
     fewer rows than classes, and one class only.
@@ -24,13 +24,14 @@ def numbers_of_rows(activations: Tensor | ArrayLike, labels: Labels) -> Floats:
             f"activations have shape {x.shape}: give one vector a row, (n, d); "
             "auditkit.probing.vectors pools steps and maps"
         )
-    if len(x) != len(labels):
-        raise DataError(
-            f"{len(x)} rows of activations for {len(labels)} labels of {labels.name}: give as many"
-        )
+    for one in labels:
+        if len(x) != len(one):
+            raise DataError(
+                f"{len(x)} rows of activations for {len(one)} labels of {one.name}: give as many"
+            )
+        require_classes(one)
     require_finite(x)
-    require_classes(labels)
-    return x.astype(np.float64)
+    return x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)
 
 
 def require_finite(x: np.ndarray) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import reduce
+from functools import cached_property, reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,22 +49,20 @@ class Parts:
     y: list[Floats]
     shift: Floats
     scale: Floats
-    _sums: list[Moments] = field(default_factory=list)
     _found: dict[frozenset[int], list[Coefficients]] = field(default_factory=dict)
 
     @staticmethod
     def of(x: Floats, y: Floats, part: np.ndarray) -> "Parts":
         """Raises DataError where all columns of x are constant."""
-        shift = x.mean(axis=0)
-        scale = scale_of(x.var(axis=0), np.square(x).mean(axis=0))
-        scale = np.where(scale > 0, scale, np.inf)
+        shift = x.mean(axis=0, dtype=np.float64)
         rows = [np.flatnonzero(part == one) for one in range(int(part.max()) + 1)]
-        return Parts(
-            x=[(x[one] - shift) / scale for one in rows],
-            y=[y[one] for one in rows],
-            shift=shift,
-            scale=scale,
-        )
+        moved = [x[one] - shift for one in rows]  # float64
+        variance = sum(np.einsum("nd,nd->d", one, one) for one in moved) / len(x)
+        scale = scale_of(variance, variance + shift**2)
+        scale = np.where(scale > 0, scale, np.inf)
+        for one in moved:
+            one /= scale
+        return Parts(x=moved, y=[y[one] for one in rows], shift=shift, scale=scale)
 
     def ridges(self, without: frozenset[int], penalties: Sequence[float]) -> list[Coefficients]:
         """The ridge of all columns for each penalty a row, on the rows outside some parts."""
@@ -74,14 +72,17 @@ class Parts:
         if n < self.x[0].shape[1]:
             x, y = (np.concatenate([of[one] for one in kept]) for of in (self.x, self.y))
             return dual_ridges(x, y, each)
-        return ridges(reduce(lambda a, b: a + b, [self.sums[one] for one in kept]), each)
+        return ridges(
+            reduce(lambda a, b: a - b, [self._sums[one] for one in without], self._all), each
+        )
 
-    @property
-    def sums(self) -> list[Moments]:
-        """The products of each part, made once."""
-        if not self._sums:
-            self._sums = [moments(x, y) for x, y in zip(self.x, self.y, strict=True)]
-        return self._sums
+    @cached_property
+    def _sums(self) -> list[Moments]:
+        return [moments(x, y) for x, y in zip(self.x, self.y, strict=True)]
+
+    @cached_property
+    def _all(self) -> Moments:
+        return reduce(lambda a, b: a + b, self._sums)
 
     def path(self, without: frozenset[int], penalties: Sequence[float]) -> list[Coefficients]:
         """The ridges of all penalties that are tried, made once for the same parts."""
@@ -117,19 +118,23 @@ def choose(
     inner = [one for one in range(len(parts.x)) if one not in held]
     rows = np.concatenate([np.flatnonzero(part == one) for one in inner])
     said = np.concatenate(
-        [
-            np.stack([one.said(parts.x[place]) for one in parts.path(held | {place}, penalties)])
-            for place in inner
-        ],
-        axis=1,
-    )  # (penalties, rows, C)
-    error = np.square(said - np.concatenate([parts.y[one] for one in inner])).sum(axis=1)
+        [_said(parts.path(held | {one}, penalties), parts.x[one]) for one in inner]
+    )  # (rows, penalties, C)
+    truth = np.concatenate([parts.y[one] for one in inner])
+    error = np.square(said - truth[:, None]).sum(axis=0)
     found = []
     for one, place in zip(labels, places_of(labels), strict=True):
         best = int(error[:, place].sum(axis=1).argmin())
-        calibrated = odds(said[best][:, place], one.values[rows]) if one.classes else None
+        calibrated = odds(said[:, best, place], one.values[rows]) if one.classes else None
         found.append(Chosen(penalty=penalties[best], odds=calibrated))
     return found
+
+
+def _said(several: Sequence[Coefficients], x: Floats) -> Floats:
+    """What each of them says of rows x (n, d), in one product: (n, fits, C)."""
+    weights = np.concatenate([one.weights for one in several], axis=1)
+    constant = np.stack([one.constant for one in several])
+    return np.asarray((x @ weights).reshape(len(x), *constant.shape) + constant)
 
 
 def read_by_closed_form(

@@ -80,8 +80,7 @@ def fit_many(
     runtime: Runtime | None = None,
 ) -> list[Fitted]:
     """Ridge probes of several labels of the same rows at little more than the cost of one."""
-    for one in labels:
-        x = numbers_of_rows(activations, one)
+    x = numbers_of_rows(activations, *labels)
     part = loose_folds(labels[0], (runtime or Runtime()).rng(f"fit {labels[0].name}"))
     parts = Parts.of(x, columns_of(labels), part)
     nothing: frozenset[int] = frozenset()

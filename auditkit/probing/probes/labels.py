@@ -49,21 +49,20 @@ class Labels:
 def labels_of(values: ArrayLike, *, name: str = "labels", whose: ArrayLike | None = None) -> Labels:
     """Labels from a column: texts, truth values and whole numbers are classes, others numbers.
 
-    Raises DataError for no rows, missing values, one class only, a class of fewer than 10 rows,
-    and as many classes as rows.
+    whose says whose each row is, (n,) of anything that can be told apart. Raises DataError for no
+    rows, missing and infinite values, numbers that are all equal, one class only, a class of
+    fewer than 10 rows, and so for as many classes as rows.
     """
-    column = pd.Series(np.asarray(values)) if not isinstance(values, pd.Series) else values
+    column = values if isinstance(values, pd.Series) else pd.Series(_line(values, name))
     if not len(column):
         raise DataError(f"{name} has no rows: give a label for each row of the activations")
     if column.isna().any():
         raise DataError(
             f"{name} lacks {int(column.isna().sum())} of {len(column)} values: leave those rows out"
         )
-    people = None if whose is None else pd.factorize(np.asarray(whose))[0].astype(np.int64)
-    if people is not None and len(people) != len(column):
-        raise DataError(f"{len(people)} owners for {len(column)} labels of {name}: give one a row")
+    people = None if whose is None else _owners(name, whose, len(column))
     if pd.api.types.is_float_dtype(column):
-        return Labels(name=name, values=column.to_numpy(np.float64), whose=people)
+        return Labels(name=name, values=_numbers(name, column), whose=people)
     codes, levels = pd.factorize(column, sort=True)
     _require_classes(name, codes, [str(one) for one in levels])
     return Labels(
@@ -72,6 +71,32 @@ def labels_of(values: ArrayLike, *, name: str = "labels", whose: ArrayLike | Non
         levels=tuple(str(one) for one in levels),
         whose=people,
     )
+
+
+def _line(values: ArrayLike, name: str) -> np.ndarray:
+    column = np.asarray(values)
+    if column.ndim != 1:
+        raise DataError(f"{name} has shape {column.shape}: give one label a row, (n,)")
+    return column
+
+
+def _owners(name: str, whose: ArrayLike, n: int) -> np.ndarray:
+    """Rows without an owner may be one person's: they are taken to be."""
+    owners = np.asarray(whose)
+    if len(owners) != n:
+        raise DataError(f"{len(owners)} owners for {n} labels of {name}: give one a row")
+    codes = pd.factorize(owners)[0].astype(np.int64)
+    return np.where(codes < 0, codes.max() + 1, codes)
+
+
+def _numbers(name: str, column: "pd.Series[float]") -> np.ndarray:
+    numbers = column.to_numpy(np.float64)
+    if not np.isfinite(numbers).all():
+        row = int((~np.isfinite(numbers)).argmax())
+        raise DataError(f"{name} is {numbers[row]} in row {row + 1}: give finite numbers")
+    if numbers.min() == numbers.max():
+        raise DataError(f"every row of {name} is {numbers[0]}: a probe has nothing to tell apart")
+    return numbers
 
 
 def _require_classes(name: str, codes: np.ndarray, levels: list[str]) -> None:

@@ -33,10 +33,12 @@ def logistics(
     0 and variance 1, the constants being free: scikit-learn's LogisticRegression with C = 1 /
     penalty behind its StandardScaler, to the bottom. Weights (d, K) add up to 0 over classes.
     """
-    mean = x.mean(axis=0)
-    scale = scale_of(x.var(axis=0), np.square(x).mean(axis=0))
+    mean = x.mean(axis=0, dtype=np.float64)
+    centred = x - mean
+    variance = np.einsum("nd,nd->d", centred, centred) / len(x)
+    scale = scale_of(variance, variance + mean**2)
     inverse = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-    rows, back = _short((x - mean) * inverse)
+    rows, back = _short(centred * inverse)
     start = None
     for penalty in penalties:
         start = minimised(rows, target, penalty, start=start, flat=flat)

@@ -116,7 +116,8 @@ def perceptrons(
 
 def _moments(x: Floats, fitted: np.ndarray) -> tuple[Tensor, Tensor]:
     """Mean and deviation of the columns over each probe's rows, each (B, d); 1 where constant."""
-    each = [(x[rows].mean(axis=0), x[rows].std(axis=0)) for rows in fitted]
+    wide = np.float64
+    each = [(x[rows].mean(axis=0, dtype=wide), x[rows].std(axis=0, dtype=wide)) for rows in fitted]
     mean, scale = (np.stack(one) for one in zip(*each, strict=True))
     scale = np.where(scale > 1e-7 * np.abs(mean), scale, np.inf)
     return torch.from_numpy(mean).float(), torch.from_numpy(scale).float()

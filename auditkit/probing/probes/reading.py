@@ -113,9 +113,8 @@ def read_many(
     """
     clock = perf_counter()
     runtime = runtime or Runtime()
-    for one in labels:
-        x = numbers_of_rows(activations, one)
     first = labels[0]
+    x = numbers_of_rows(activations, *labels)
     part = folds_of(first, runtime.rng(f"probe {first.name}"), folds) if split is None else split
     require_split(part, len(first))
     said, penalties = _said(x, labels, part, reader, runtime)
