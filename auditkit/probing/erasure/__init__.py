@@ -1,0 +1,1 @@
+"""Taking out of a layer what can be read there by a linear reader."""

@@ -1,0 +1,1 @@
+"""Whether an attribute that a network's layers hold is used in what the network answers."""
