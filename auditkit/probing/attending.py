@@ -86,10 +86,11 @@ class Attended:
 
     def weights(self) -> Tensor:
         """Where each looked; nowhere where it may see nothing."""
-        scores = self.query @ self.key.transpose(-1, -2) / self.query.shape[-1] ** 0.5
+        scores: Tensor = self.query @ self.key.transpose(-1, -2) / self.query.shape[-1] ** 0.5
         scores = scores if self.mask is None else scores + self.mask
         blind = scores.isneginf().all(dim=-1, keepdim=True)
-        return scores.softmax(dim=-1).masked_fill(blind, 0)
+        weights: Tensor = scores.softmax(dim=-1)
+        return weights.masked_fill(blind, 0)
 
     def moved(self, output: Tensor, change: Tensor) -> Tensor:
         """The answer (n, T, width) after a change of what the heads gathered.

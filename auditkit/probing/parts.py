@@ -73,7 +73,8 @@ def spots_of(
     Raises UsageError for a layer, a part or a level that does not exist, ModelError for a layer
     that runs out of sight.
     """
-    order = {name: i for i, (name, _) in enumerate(model.named_modules(remove_duplicate=False))}
+    known = dict(model.named_modules(remove_duplicate=False))
+    order = {name: place for place, name in enumerate(known)}
     found: dict[str, Spot] = {}
     for one in [wanted] if isinstance(wanted, str) else wanted:
         base, colon, asked = one.partition(":")
@@ -81,7 +82,7 @@ def spots_of(
         part, _, level = (asked or "output").partition(".")
         _require_part(one, part, level, call if mark else "1", moves=moves)
         for layer, module in named_layers(model, base).items():
-            _require_seen(model, layer)
+            _require_seen(known, layer)
             deep = int(level) if level else None
             name = f"{layer}{mark}{call}{colon}{asked}"
             found[name] = Spot(
@@ -112,11 +113,11 @@ def _require_part(asked: str, part: str, level: str, call: str, *, moves: bool) 
         raise UsageError(f"{part!r} in {asked!r} follow from the states: replace hidden or cell")
 
 
-def _require_seen(model: nn.Module, layer: str) -> None:
+def _require_seen(known: Mapping[str, nn.Module], layer: str) -> None:
     """Raise ModelError for a layer that is not run as itself, and so could not be seen."""
     steps = layer.split(".")
     for depth in range(len(steps) + 1):
-        one = model.get_submodule(".".join(steps[:depth]))
+        one = known[".".join(steps[:depth])]
         kind = "a script" if isinstance(one, torch.jit.ScriptModule) else ""
         around = type(one).__name__ == "OptimizedModule"  # its own module takes 3 s to import
         if around or getattr(one, "_compiled_call_impl", None):

@@ -75,9 +75,6 @@ class Passes:
                     f"called once, or one call of it, as in '{spot.layer}#2'"
                 )
             if calls and spot.call > calls:
-                raise ModelError(
-                    f"no call {spot.call} of layer {spot.layer!r}: it is called {calls} times in "
-                    "a pass"
-                )
+                raise ModelError(f"no call {spot.call} of layer {spot.layer!r}: a pass has {calls}")
         self.ended += 1
         self._told_end()
