@@ -94,3 +94,44 @@ class Causes:
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding of what is worth most, one for each sensitive column, and their pictures."""
         return asked_inside("causes", self, subject)
+
+
+@CHECKS.register("lens")
+@dataclass(frozen=True, kw_only=True)
+class LensCheck:
+    """After which layer is the answer of a network that writes formed? Measured, never judged.
+
+    What it would write if it stopped after each layer, on at most `texts` texts, as it is and
+    through a translator that learned on as many training texts; and which heads look back.
+    """
+
+    rule: ClassVar[str] = "AK606"
+    title: ClassVar[str] = "Where the answer is formed"
+    topic: ClassVar[Topic] = Topic.EXPLANATION
+
+    texts: int = ranged(400, 2, 100_000)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A finding of where answers are settled, curves over the layers, an example, the heads."""
+        return asked_inside("lens", self, subject)
+
+
+@CHECKS.register("latents")
+@dataclass(frozen=True, kw_only=True)
+class Latents:
+    """What of the made images do latent directions and generator units control? Only measured.
+
+    The classes that the judge sees, and plain properties of an image, on `images` made images;
+    `units` of each stage are tried at most.
+    """
+
+    rule: ClassVar[str] = "AK607"
+    title: ClassVar[str] = "What controls the images"
+    topic: ClassVar[Topic] = Topic.EXPLANATION
+
+    images: int = ranged(1500, 200, 1_000_000)
+    units: int = ranged(32, 1, 10_000)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """A finding of the attribute that follows its direction best, a map, a curve, units."""
+        return asked_inside("latents", self, subject)

@@ -94,6 +94,15 @@ class Repetition:
     first: Estimate
     repeated: Estimate
 
+    def looking_back(self, times: float = 3.0) -> tuple[HeadScores, ...]:
+        """Heads that surely look at what was there before `times` as often as by chance."""
+        least = times * self.chance
+        return tuple(
+            one
+            for one in self.heads
+            if max(one.duplicate.low, one.induction.low, one.further.low) > least
+        )
+
     @property
     def frame(self) -> pd.DataFrame:
         """A line for each head and score."""
@@ -118,6 +127,7 @@ def repetition(
     texts: int = 32,
     begin: int | None = None,
     source: Sequence[Tensor] = (),
+    copying: bool = True,
     runtime: Runtime | None = None,
 ) -> Repetition:
     """Scores of each head on random tokens, `length` of them and then the same again.
@@ -125,8 +135,9 @@ def repetition(
     vocabulary are the tokens to draw from, without special ones; begin stands before them. source
     are inputs of one row that a network which writes from a text reads first. A model must take
     tokens (B, T) as its last input; where it gives (B, T, V) with a place for each token, these are
-    taken for scores of what follows. Intervals are over texts. Raises UsageError for fewer than two
-    tokens, ModelError where no head looks at the text itself.
+    taken for scores of what follows. copying=False leaves out what takes a pass a head. Intervals
+    are over texts. Raises UsageError for fewer than two tokens, ModelError where no head looks at
+    the text itself.
 
     Olsson et al. 2022, "In-context Learning and Induction Heads", whose prefix matching score is
     `induction`.
@@ -146,7 +157,7 @@ def repetition(
         if not own:
             raise ModelError("no attention of the model looks at the text that is repeated")
         costs = _costs(answer, tokens, length)
-        worse = _worse(model, inputs, tokens, length, own, costs)
+        worse = _worse(model, inputs, tokens, length, own, costs) if copying else {}
     return Repetition(
         heads=tuple(_scores(own, length, worse)),
         chance=_chance(own[0], length),
@@ -174,7 +185,7 @@ def _scores(
                 layer=look.name,
                 head=head + 1,
                 **{name: mean_of(one) for name, one in zip(LOOKS, shares[:, head].T, strict=True)},
-                copying=mean_of(worse_here, "the head cannot be evened out"),
+                copying=mean_of(worse_here, "not asked, or the head cannot be evened out"),
             )
 
 

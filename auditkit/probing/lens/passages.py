@@ -87,13 +87,22 @@ def passages_of(
     )
 
 
-def cut(texts: Sequence[np.ndarray], *, size: int, most: int, device: str = "cpu") -> Passages:
+def cut(
+    texts: Sequence[np.ndarray],
+    *,
+    size: int,
+    most: int,
+    begin: int | None = None,
+    device: str = "cpu",
+) -> Passages:
     """Passages of `size` tokens from each text, `most` of them, evenly apart and not overlapping.
 
-    A text of a passage or less is one passage. Raises DataError where no text has two tokens.
+    A text of a passage or less is one passage; begin stands before each text. Raises DataError
+    where no text has two tokens.
     """
     parts, owners = [], []
-    for document, text in enumerate(texts):
+    for document, given in enumerate(texts):
+        text = given if begin is None else np.concatenate([[begin], given])
         whole = max((len(text) - 1) // size, 1)
         starts = np.unique(np.linspace(0, whole - 1, min(most, whole)).round().astype(int)) * size
         cuts = [text[start : start + size + 1] for start in starts]

@@ -82,6 +82,7 @@ def test_planted_heads_are_told_apart():
     assert not found.repeated.defined
     assert "does not say which token" in found.repeated.reason
     assert not one.copying.defined
+    assert [head.head for head in found.looking_back()] == [1, 2]
 
 
 def test_chance_is_even_attention_over_what_may_be_seen():
@@ -100,6 +101,7 @@ def test_a_network_that_learned_to_copy_has_a_head_that_does_it():
     (head,) = found.heads
     # The token behind the one that followed carries features of it, and is where this head looks.
     assert head.further.low > 0.8
+    assert found.looking_back() == (head,)
     assert head.copying.low > 1
 
 
@@ -112,6 +114,7 @@ def test_an_untrained_network_has_none(seed):
     for one in found.heads:
         assert one.induction.value < 3 * found.chance
         assert abs(one.copying.value) < 0.3
+    assert not found.looking_back()
     assert found.repeated.value == pytest.approx(found.first.value, abs=0.3)
 
 
