@@ -2,38 +2,30 @@
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 from scipy.stats import norm, rankdata, t
 
 from auditkit.errors import DataError
-from auditkit.probing.probes.folds import loose_folds
 from auditkit.probing.probes.labels import Labels
 from auditkit.probing.similarity.alignment import Activations
-from auditkit.probing.similarity.pairs import Floats, limits_of, rows_of
+from auditkit.probing.similarity.pairs import Floats, rows_of
+from auditkit.probing.units.strongest import Strongest, levels_of, marks_of, strongest_unit
 from auditkit.runtime import Runtime
-from auditkit.statistics.classification import auc
-from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.multiplicity import benjamini_hochberg
 
-BLOCK = 512  # units that are ranked at once
 LEVEL = 0.05
 STRONG = 0.75  # an AUC, or 1 less it, from which a unit is said to single out a class
 
 
-class Strongest(NamedTuple):
-    """The unit that tells a level apart best on some of the rows, and its AUC on the others.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ranked:
+    """Activations (n, d) float64 and the ranks of each unit's, so that they are ranked once."""
 
-    level is "" and both are Spearman's correlations where labels are numbers. Above 1/2 (0) the
-    unit answers more to the level, below less; seen is what it had on the rows that chose it.
-    """
-
-    unit: int
-    level: str
-    seen: float
-    held_out: Estimate
+    values: Floats
+    ranks: Floats
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -49,7 +41,7 @@ class UnitSelectivity:
 
     labels: Labels
     frame: pd.DataFrame
-    strongest: Strongest
+    strongest: Strongest | None
     units: int
 
     @property
@@ -59,13 +51,17 @@ class UnitSelectivity:
 
     @property
     def at_level(self) -> int:
-        """Lines with a p of at most 5 %, without correction; `by_chance` is their null."""
-        return int((self.frame["p"] <= LEVEL).sum())
+        """Units with a p of at most 5 % over its levels together, and no further correction.
+
+        A unit's p is its least times the number of levels. `by_chance` is what stands beside it.
+        """
+        least = self.frame.groupby("unit")["p"].min() * (len(self.frame) // self.units)
+        return int((least <= LEVEL).sum())
 
     @property
     def by_chance(self) -> float:
-        """Lines that would have a p of at most 5 % if no unit knew anything: one in twenty."""
-        return LEVEL * len(self.frame)
+        """Units that `at_level` would count if none knew anything: one in twenty."""
+        return LEVEL * self.units
 
     def strong(self, least: float = STRONG) -> int:
         """Units, of those that are `selective`, with an AUC beyond `least` or 1 - `least`.
@@ -90,8 +86,18 @@ class UnitSelectivity:
         return int(self.frame.loc[lines, "unit"].nunique())
 
 
+def ranked(activations: Activations) -> Ranked:
+    """Activations to be asked about several columns of labels. Raises DataError for NaN."""
+    x = rows_of(activations)
+    return Ranked(values=x, ranks=rankdata(x, axis=0))
+
+
 def unit_selectivity(
-    activations: Activations, labels: Labels, *, runtime: Runtime | None = None
+    activations: "Activations | Ranked",
+    labels: Labels,
+    *,
+    strongest: bool = True,
+    runtime: Runtime | None = None,
 ) -> UnitSelectivity:
     """How well each unit of activations (n, d) tells each class of the labels apart.
 
@@ -99,16 +105,18 @@ def unit_selectivity(
     second); of numbers by Spearman's correlation. p is Mann and Whitney's with ties, or where
     rows belong to persons, from the sums of each person's ranks. The strongest unit is chosen on
     two fifths of the rows and measured on the others: the best of many looks better than it is.
+    It is None where that is not asked.
     Raises DataError where labels and activations have different rows, and for fewer than three
     persons.
 
     Morcos et al. 2018, "On the importance of single directions for generalization" (the index).
     """
-    x = rows_of(activations)
+    held = activations if isinstance(activations, Ranked) else ranked(activations)
+    x = held.values
     if len(labels) != len(x):
         raise DataError(f"{len(labels)} labels for {len(x)} rows of activations: give one a row")
-    values, p = _told_apart(x, labels)
-    names = _levels(labels)
+    values, p = _told_apart(held.ranks, labels)
+    names = levels_of(labels)
     k = len(names)
     frame = pd.DataFrame(
         {
@@ -123,39 +131,16 @@ def unit_selectivity(
         frame["index"] = _indices(x, labels).ravel()
     rng = (runtime or Runtime()).rng(f"halves of {labels.name}")
     return UnitSelectivity(
-        labels=labels, frame=frame, strongest=_strongest(x, labels, rng), units=x.shape[1]
+        labels=labels,
+        frame=frame,
+        strongest=strongest_unit(x, held.ranks, labels, rng) if strongest else None,
+        units=x.shape[1],
     )
 
 
-def _levels(labels: Labels) -> list[str]:
-    """What units are asked to tell apart: of two classes the second is enough."""
-    if not labels.classes:
-        return [""]
-    return list(labels.levels[1:] if len(labels.levels) == 2 else labels.levels)
-
-
-def _marks(labels: Labels) -> Floats:
-    """(n, k): 1 where a row is of the level; of numbers their ranks."""
-    if not labels.classes:
-        return np.asarray(rankdata(labels.values)[:, None])
-    places = np.arange(len(labels.levels))
-    marks: Floats = (labels.values[:, None] == places).astype(np.float64)
-    return marks[:, 1:] if len(places) == 2 else marks
-
-
-def _told_apart(x: Floats, labels: Labels) -> tuple[Floats, Floats]:
+def _told_apart(ranks: Floats, labels: Labels) -> tuple[Floats, Floats]:
     """AUC, or Spearman's correlation, and p, (d, k)."""
-    marks = _marks(labels)
-    parts = [
-        _of_ranks(rankdata(x[:, start : start + BLOCK], axis=0), marks, labels)
-        for start in range(0, x.shape[1], BLOCK)
-    ]
-    return np.concatenate([one for one, _ in parts]), np.concatenate([one for _, one in parts])
-
-
-def _of_ranks(ranks: Floats, marks: Floats, labels: Labels) -> tuple[Floats, Floats]:
-    """The same from ranks (n, b) of some units."""
-    n = len(ranks)
+    n, marks = len(ranks), marks_of(labels)
     moved = ranks - (n + 1) / 2
     wanted = marks - marks.mean(axis=0)
     along = moved.T @ wanted  # (b, k)
@@ -177,11 +162,12 @@ def _of_ranks(ranks: Floats, marks: Floats, labels: Labels) -> tuple[Floats, Flo
 
 def _by_owner(moved: Floats, wanted: Floats, along: Floats, whose: np.ndarray) -> Floats:
     """p where rows of one person move together: by the spread of the sums over persons."""
-    owners = int(whose.max()) + 1
+    people = np.unique(whose, return_inverse=True)[1]
+    owners = int(people.max()) + 1
+    gathered = csr_array((np.ones(len(people)), (people, np.arange(len(people)))))
     found = np.ones_like(along)
     for level in range(wanted.shape[1]):
-        each = np.zeros((owners, moved.shape[1]))
-        np.add.at(each, whose, moved * wanted[:, [level]])
+        each = gathered @ (moved * wanted[:, [level]])  # (persons, d)
         error = np.sqrt(np.square(each).sum(axis=0) * owners / max(owners - 1, 1))
         with np.errstate(invalid="ignore", divide="ignore"):
             z = np.where(error > 0, along[:, level] / error, 0.0)
@@ -192,10 +178,9 @@ def _by_owner(moved: Floats, wanted: Floats, along: Floats, whose: np.ndarray) -
 def _indices(x: Floats, labels: Labels) -> Floats:
     """Morcos' index (d, k) on the line of the class with the largest mean, NaN on others."""
     k = len(labels.levels)
-    counts = np.bincount(labels.values, minlength=k)
-    sums = np.zeros((k, x.shape[1]))
-    np.add.at(sums, labels.values, x)
-    means = sums / counts[:, None]
+    inside = (labels.values[:, None] == np.arange(k)).astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        means = inside.T @ x / inside.sum(axis=0)[:, None]
     best = means.argmax(axis=0)
     units = np.arange(x.shape[1])
     top = means[best, units]
@@ -207,74 +192,3 @@ def _indices(x: Floats, labels: Labels) -> Floats:
     found = np.full((x.shape[1], k), np.nan)
     found[units, best] = index
     return found
-
-
-def _strongest(x: Floats, labels: Labels, rng: np.random.Generator) -> Strongest:
-    """Chosen on two parts of five, measured on the others; persons are never parted."""
-    part = loose_folds(labels, rng)
-    near, far = np.flatnonzero(part % 2 == 1), np.flatnonzero(part % 2 == 0)
-    values, _ = _told_apart(x[near], labels.at(near))
-    nothing = 0.5 if labels.classes else 0.0
-    place = np.nan_to_num(np.abs(values - nothing), nan=-1.0).argmax()
-    unit, level = (int(one) for one in np.unravel_index(int(place), values.shape))
-    scores = rankdata(x[far, unit])
-    marks = _marks(labels.at(far))[:, level]
-    owners = None if labels.whose is None else labels.whose[far]
-    if not labels.classes:
-        held = _correlation(scores, marks, owners)
-    else:
-        held = _area(scores, marks, owners)
-    return Strongest(
-        unit=unit, level=_levels(labels)[level], seen=float(values[unit, level]), held_out=held
-    )
-
-
-def _area(ranks: Floats, marks: Floats, owners: np.ndarray | None) -> Estimate:
-    """The AUC; where rows belong to persons with an interval over these.
-
-    Obuchowski 1997, "Nonparametric Analysis of Clustered ROC Curve Data".
-    """
-    plain = auc(marks, ranks / len(ranks))
-    if owners is None or not plain.defined:
-        return plain
-    inside = marks == 1
-    m, k = int(inside.sum()), int((~inside).sum())
-    moves = np.empty(len(ranks))
-    moves[inside] = ((ranks[inside] - rankdata(ranks[inside])) / k - plain.value) / m
-    moves[~inside] = (1 - (ranks[~inside] - rankdata(ranks[~inside])) / m - plain.value) / k
-    return _over_owners(plain.value, moves, owners, "AUC; linearised over persons, logit", (0, 1))
-
-
-def _correlation(ranks: Floats, wanted: Floats, owners: np.ndarray | None) -> Estimate:
-    """Spearman's, with Bonett & Wright's interval (2000), or one over persons."""
-    n, method = len(ranks), "Spearman's; Bonett & Wright"
-    if np.ptp(ranks) == 0 or np.ptp(wanted) == 0:
-        return undefined("one of the two never changes", n=n, method=method)
-    one, other = ((each - each.mean()) / each.std() for each in (ranks, wanted))
-    r = float(np.mean(one * other))
-    if owners is not None:
-        moves = (one * other - r * (one**2 + other**2) / 2) / n
-        return _over_owners(r, moves, owners, "Spearman's; linearised over persons", (-1, 1))
-    half = norm.ppf(0.975) * math.sqrt((1 + r * r / 2) / (n - 3))
-    place = math.atanh(max(min(r, 1 - 1e-12), 1e-12 - 1))
-    low, high = math.tanh(place - half), math.tanh(place + half)
-    return Estimate(value=r, low=low, high=high, n=n, method=method)
-
-
-def _over_owners(
-    value: float, moves: Floats, owners: np.ndarray, method: str, bounds: tuple[int, int]
-) -> Estimate:
-    """Student's over persons, from what each row moves the value by."""
-    people = np.unique(owners, return_inverse=True)[1]
-    count = int(people.max()) + 1
-    if count < 2:
-        return undefined("all rows are one person's", n=len(moves), method=method)
-    error = float(np.linalg.norm(np.bincount(people, weights=moves)))
-    error *= math.sqrt(count / (count - 1))
-    # The scale on which both kinds of bounds lie at -1 and 1.
-    low_end, high_end = bounds
-    width = high_end - low_end
-    place = 2 * (value - low_end) / width - 1
-    low, high = limits_of(place, 2 * error / width, count - 1, "arctanh")
-    low, high = ((one + 1) * width / 2 + low_end for one in (low, high))
-    return Estimate(value=value, low=low, high=high, n=len(moves), method=method)
