@@ -8,7 +8,7 @@ unlike accuracy, the length tells how readily a layer gives a label away.
 Voita & Titov 2020, "Information-Theoretic Probing with Minimum Description Length".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from math import log2, nan
@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from auditkit.errors import DataError
 from auditkit.probing.probes.activations import numbers_of_rows
 from auditkit.probing.probes.labels import Labels
 from auditkit.probing.probes.linear import (
@@ -38,6 +39,7 @@ SHARES = (0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.0625, 0.125, 0.25, 0.5, 1.
 ORDERS = 3
 FEWEST = 20  # rows below which a probe knows frequencies alone
 HELD = 5  # one row in so many says which penalty holds, and what a score is worth
+SCARCE = 250  # rows below which each of them takes its turn at that: fifty would not do
 LEAST = 1e-12  # a probability, so that a surprise costs 40 bits at most
 
 
@@ -104,7 +106,10 @@ def codes(
     shares: Sequence[float] = SHARES,
     runtime: Runtime | None = None,
 ) -> list[Code]:
-    """The same of several labels of the same rows, on the same blocks: one fit serves them all."""
+    """The same of several labels of the same rows, on the same blocks: one fit serves them all.
+
+    The first of them is sent in every order, the others (its controls) in one.
+    """
     first = several[0]
     n, x = len(first), numbers_of_rows(activations, first)
     if not first.classes:
@@ -112,19 +117,23 @@ def codes(
         return [nothing] * len(several)
     x = x - x.mean(axis=0)  # sums of squares far from the mean lose digits
     rng = (runtime or Runtime()).rng(f"online code {first.name}")
-    sent = [_sent(x, several, *_blocks(first, shares, rng)) for _ in range(orders)]
+    owners = np.arange(n) if first.whose is None else first.whose
+    sent = []
+    for again in range(orders):
+        order, ends = blocks(first, shares, rng)
+        sent.append(_sent(x[order], several[: 1 if again else None], order, ends, owners[order]))
     return [
         Code(
             n=n,
             uniform=n * log2(len(one.levels)),
-            bits=tuple(float(bits[place]) for bits, _ in sent),
-            frequencies=tuple(float(counted[place]) for _, counted in sent),
+            bits=tuple(bits[place] for bits, _ in sent[: 1 if place else None]),
+            frequencies=tuple(counted[place] for _, counted in sent[: 1 if place else None]),
         )
         for place, one in enumerate(several)
     ]
 
 
-def _blocks(
+def blocks(
     labels: Labels, shares: Sequence[float], rng: np.random.Generator
 ) -> tuple[Ints, list[int]]:
     """The rows in a random order, and where each block ends; a person's rows are never parted."""
@@ -136,20 +145,21 @@ def _blocks(
     return order, sorted({_whole(place[order], end) for end in wanted})
 
 
-def _whole(sorted_owners: Ints, end: int) -> int:
-    """The end of the person whose rows `end` falls among."""
-    return int(np.searchsorted(sorted_owners, sorted_owners[end - 1], side="right"))
+def _whole(owners: Ints, end: int) -> int:
+    """The end of the person whose rows `end` falls among; a person's rows follow each other."""
+    others = np.flatnonzero(owners[end:] != owners[end - 1])
+    return end + int(others[0]) if len(others) else len(owners)
 
 
 def _sent(
-    x: Floats, several: Sequence[Labels], order: Ints, ends: Sequence[int]
-) -> tuple[Floats, Floats]:
+    x: Floats, several: Sequence[Labels], order: Ints, ends: Sequence[int], owners: Ints
+) -> tuple[list[float], list[float]]:
     """Bits of each of the labels over all blocks, with the activations and by counting alone."""
     answers = [one.values[order] for one in several]
     widths = [len(one.levels) for one in several]
-    bits = np.array([ends[0] * log2(width) for width in widths])
-    counted = bits.copy()
-    probes = _Probes(x[order], answers, widths)
+    bits = [ends[0] * log2(width) for width in widths]
+    counted = list(bits)
+    probes = _Probes(x, answers, widths, owners)
     for start, end in pairwise(ends):
         said = probes.said(start, end)
         for place, (answer, width) in enumerate(zip(answers, widths, strict=True)):
@@ -166,10 +176,15 @@ def _cost(said: Floats, own: Ints) -> float:
 
 
 class _Probes:
-    """Probes of growing shares of the same rows, whose sums are added up and not taken again."""
+    """Probes of growing shares of the same rows, whose sums are added up and not taken again.
 
-    def __init__(self, x: Floats, answers: Sequence[Ints], widths: Sequence[int]) -> None:
-        self.x, self.answers = x, answers
+    x (n, d), answers (n,) each and owners (n,) are in the order in which rows are sent.
+    """
+
+    def __init__(
+        self, x: Floats, answers: Sequence[Ints], widths: Sequence[int], owners: Ints
+    ) -> None:
+        self.x, self.answers, self.owners = x, answers, owners
         self.y = np.concatenate(
             [np.eye(width)[one] for one, width in zip(answers, widths, strict=True)], axis=1
         )
@@ -180,30 +195,46 @@ class _Probes:
 
     def said(self, start: int, end: int) -> list[Floats] | None:
         """Probabilities of each of the labels for rows start to end; None where too few came."""
-        held = start - start // HELD
-        if start < FEWEST or not np.ptp(self.x[:held], axis=0).any():
+        turns = [] if start < FEWEST else self._turns(start)
+        if not turns:
             return None
-        tried = list(self._fitted(held, PENALTIES))
-        asked = [one.said(self.x[held:start]) for one in tried]
-        chosen = [self._best(asked, columns, held, start) for columns in self.columns]
+        held = np.concatenate([np.arange(*one) for one in turns])
+        try:  # (penalties, held, C)
+            asked = np.concatenate([self._asked(*one, start) for one in turns], axis=1)
+        except DataError:  # of what came so far, nothing varies
+            return None
+        wrong = np.square(asked - self.y[held]).sum(axis=1)
+        chosen = [int(wrong[:, columns].sum(axis=1).argmin()) for columns in self.columns]
         wanted = sorted(set(chosen))
         last = self._fitted(start, [PENALTIES[one] for one in wanted])
         answers = {one: fit.said(self.x[start:end]) for one, fit in zip(wanted, last, strict=True)}
         return [
-            odds(asked[one][:, columns], own[held:start]).of(answers[one][:, columns])
+            odds(asked[one][:, columns], own[held]).of(answers[one][:, columns])
             for one, columns, own in zip(chosen, self.columns, self.answers, strict=True)
         ]
 
-    def _best(self, asked: Sequence[Floats], columns: slice, held: int, start: int) -> int:
-        truth = self.y[held:start, columns]
-        return int(np.argmin([((one[:, columns] - truth) ** 2).sum() for one in asked]))
+    def _turns(self, start: int) -> list[tuple[int, int]]:
+        """Stretches of the rows so far that are held out: the last fifth, of few rows each."""
+        parts = range(HELD + 1) if start < SCARCE else (HELD - 1, HELD)
+        wanted = [start * one // HELD for one in parts]
+        edges = sorted({_whole(self.owners, one) if one else 0 for one in wanted})
+        return [one for one in pairwise(edges) if one[1] - one[0] < start]
 
-    def _fitted(self, end: int, penalties: Sequence[float]) -> Iterator[Coefficients]:
+    def _asked(self, first: int, after: int, start: int) -> Floats:
+        """What probes of the other rows so far say of rows first to after, by penalty."""
+        if after == start:
+            found = self._fitted(first, PENALTIES)
+        else:
+            x, y = (np.delete(one[:start], slice(first, after), axis=0) for one in (self.x, self.y))
+            found = _ridges(x, y, [penalty * len(x) for penalty in PENALTIES])
+        return np.stack([one.said(self.x[first:after]) for one in found])
+
+    def _fitted(self, end: int, penalties: Sequence[float]) -> list[Coefficients]:
         """Probes of the first `end` rows, by whichever products are the smaller."""
         by_row = [penalty * end for penalty in penalties]
         if end < self.x.shape[1]:
-            return iter(dual_ridges(self.x[:end], self.y[:end], by_row))
-        return iter(ridges(self._summed(end), by_row))
+            return dual_ridges(self.x[:end], self.y[:end], by_row)
+        return ridges(self._summed(end), by_row)
 
     def _summed(self, end: int) -> Moments:
         between = slice(*sorted((self.summed, end)))
@@ -214,3 +245,9 @@ class _Probes:
             self.sums = self.sums + new if end > self.summed else self.sums - new
         self.summed = end
         return self.sums
+
+
+def _ridges(x: Floats, y: Floats, penalties: Sequence[float]) -> list[Coefficients]:
+    if len(x) < x.shape[1]:
+        return dual_ridges(x, y, penalties)
+    return ridges(moments(x, y), penalties)

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import binom
 from torch import Tensor
 
 from auditkit.errors import DataError
@@ -64,6 +65,17 @@ class Types:
                 "heart, and the control is chance."
             )
         return f"Control: {what}; of {share:.0%} of rows the probe has seen the type before."
+
+
+def capacity(types: int, dimensions: int) -> float:
+    """The chance that two classes drawn at random for each type can be learnt by heart.
+
+    By a linear reader with a constant, of points in general position in so many dimensions: 1 up
+    to dimensions + 1 types, 1/2 at twice as many. The closer to 1, the less a score says.
+
+    Cover 1965, "Geometrical and Statistical Properties of Systems of Linear Inequalities".
+    """
+    return float(binom.cdf(dimensions, types - 1, 0.5))
 
 
 def types_of(

@@ -62,13 +62,16 @@ class Readable:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Probed:
-    """What was read out of one layer, of its twin or of the input; controls only of a layer."""
+    """What was read out of one layer, of its twin or of the input; controls only of a layer.
+
+    control_code is of the first draw: draws hardly differ in it.
+    """
 
     reading: Reading
     information: Information
     code: Code
     controls: tuple[Reading, ...] = ()
-    control_codes: tuple[Code, ...] = ()
+    control_code: Code | None = None
 
     @cached_property
     def sorted_right(self) -> Score:
@@ -151,7 +154,7 @@ class Sweep:
         for one, name in ((chance, "chance"), (control, "its control")):
             if one is not None and one.most < TRACE[self.measure]:
                 level = here.sorted_right.value - one.value
-                why = f"{said}, {name} {level:.2f}: at most {max(one.most, 0):.2f} beyond it"
+                why = f"{said}, {name} {level:.2f}: at most {max(one.most, 0):.3f} beyond it"
                 return Readable(verdict=Verdict.NOT_READABLE, reason=why, p=p)
         if control is None or chance is None or isnan(p):
             return Readable(verdict=Verdict.UNSURE, reason=self.note, p=p)
@@ -187,7 +190,7 @@ class Sweep:
         row |= _bounded("selectivity", self.selectivity(name))
         row |= {"code bits": here.code.length, "compression": here.code.compression}
         row |= {"compression low": here.code.least, "compression high": here.code.most}
-        row["control compression"] = _mean([one.compression for one in here.control_codes])
+        row["control compression"] = here.control_code.compression if here.control_code else nan
         row |= _bounded("information", found)
         for word, other in (("untrained", self.untrained.get(name)), ("input", self.inputs)):
             row |= _told(word, other)
@@ -268,7 +271,7 @@ class _Spaces:
             first, *rest = read_many(
                 numbers, asked, reader=self.reader, split=self.split, runtime=self.runtime
             )
-            own, *others = codes(numbers, asked, orders=orders, runtime=self.runtime)
+            own, *others = codes(numbers, asked[:2], orders=orders, runtime=self.runtime)
         except DataError as error:
             raise DataError(f"layer {name}: {error}") from error
         return Probed(
@@ -276,7 +279,7 @@ class _Spaces:
             information=information(first),
             code=own,
             controls=tuple(rest),
-            control_codes=tuple(others),
+            control_code=others[0] if others else None,
         )
 
     def alone(self, name: str, numbers: Tensor, labels: Labels) -> Probed | None:
