@@ -95,10 +95,7 @@ def _reset(name: str, part: nn.Module) -> None:
     plain = part
     computed = parametrize.is_parametrized(part)
     if computed:
-        # What a computed weight draws would be lost: a plain copy draws, and is put in its place.
-        plain = deepcopy(part)
-        for tensor in list(part.parametrizations):  # type: ignore[arg-type]
-            parametrize.remove_parametrizations(plain, str(tensor))
+        plain = _without_computing(part)
     draw = getattr(plain, "reset_parameters", None) or getattr(plain, "_reset_parameters", None)
     if not callable(draw):
         return
@@ -106,6 +103,19 @@ def _reset(name: str, part: nn.Module) -> None:
         draw()
     if computed:
         _put_in(name, part, plain)
+
+
+def _without_computing(part: nn.Module) -> nn.Module:
+    """A copy with plain weights: what a computed one draws would be lost.
+
+    Not by torch's remove_parametrizations, which takes the weights from the model's own class.
+    """
+    plain = deepcopy(part)
+    plain.__class__ = parametrize.type_before_parametrizations(part)
+    del plain._modules["parametrizations"]
+    for tensor in list(part.parametrizations):  # type: ignore[arg-type]
+        plain.register_parameter(str(tensor), nn.Parameter(getattr(part, str(tensor)).clone()))
+    return plain
 
 
 def _put_in(name: str, part: nn.Module, plain: nn.Module) -> None:
