@@ -28,7 +28,7 @@ class EncodedOrUsed:
     topic: ClassVar[Topic] = Topic.HARM
 
     max_changed: float | None = ranged(None, *SHARE)
-    draws: int = ranged(19, 3, 1000)
+    draws: int = ranged(4, 1, 1000)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding for each sensitive column, and curves over the layers."""
@@ -51,6 +51,31 @@ class Layers:
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding of the target, curves over the layers, a map of how alike they are."""
         return asked_inside("layers", self, subject)
+
+
+@CHECKS.register("units")
+@dataclass(frozen=True, kw_only=True)
+class Units:
+    """Which units do nothing, or what another does, and which know who people are?
+
+    Nothing is judged unless you set max_dead or max_doubled, shares of units, or max_auc, how well
+    a single unit may tell a group of a sensitive column from all others. Two units are doubles
+    where their activations correlate beyond `threshold`.
+    """
+
+    rule: ClassVar[str] = "AK603"
+    title: ClassVar[str] = "Single units"
+    topic: ClassVar[Topic] = Topic.EXPLANATION
+
+    max_dead: float | None = ranged(None, *SHARE)
+    max_doubled: float | None = ranged(None, *SHARE)
+    max_auc: float | None = ranged(None, 0.5, 1.0)
+    threshold: float = ranged(0.99, 0.5, 0.999999)
+    rows: int = ranged(2000, 100, 1_000_000)
+
+    def run(self, subject: Subject) -> Iterator[Finding | Section]:
+        """Findings of idle, doubled and selective units and of the gradient, and tables."""
+        return asked_inside("units", self, subject)
 
 
 @CHECKS.register("concepts")

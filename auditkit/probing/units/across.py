@@ -13,10 +13,10 @@ from auditkit.probing.units.doubles import Doubles, duplicates
 from auditkit.probing.units.selective import (
     STRONG,
     Ranked,
-    Strongest,
     UnitSelectivity,
     unit_selectivity,
 )
+from auditkit.probing.units.strongest import Strongest
 from auditkit.runtime import Runtime, track
 
 

@@ -43,6 +43,13 @@ class GradientFlow:
         return float(found[0] / found[1:].max()) if found[1:].any() else math.inf
 
     @property
+    def ends(self) -> tuple[str, str]:
+        """Names of the two layers that `reach` compares."""
+        known = self.frame[self.frame["typical"].notna()].reset_index(drop=True)
+        most = int(known["typical"].iloc[1:].to_numpy().argmax()) + 1
+        return str(known["layer"].iloc[0]), str(known["layer"].iloc[most])
+
+    @property
     def verdict(self) -> str:
         """Whether the first layer learns as fast as others: vanishing, exploding or even.
 
