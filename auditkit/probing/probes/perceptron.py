@@ -21,10 +21,10 @@ Floats = NDArray[np.float64]
 
 HIDDEN = 64
 BATCH = 256
-RATE = 2e-3
-DECAY = 1e-2
+RATE = 1e-2
+DECAY = 0.1
 EPOCHS = 200
-PATIENCE = 8  # epochs without a better loss on validation rows
+PATIENCE = 6  # epochs without a better loss on validation rows
 
 
 class Perceptrons(nn.Module):
@@ -150,7 +150,7 @@ def _train(
         stale=torch.zeros(many, dtype=torch.int64),
         kept=copy.deepcopy({name: one.detach() for name, one in model.named_parameters()}),
     )
-    size = min(BATCH, max(16, len(x) // 10))
+    size = min(BATCH, max(16, len(x) // 4))
     for _ in range(EPOCHS):
         for rows in torch.split(torch.randperm(len(x)), size):
             losses = _losses(model(x[rows]), target[..., rows], classes)
