@@ -11,6 +11,25 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from auditkit.probing.causes.ablation import Ablated as Ablated
+    from auditkit.probing.causes.ablation import ablate as ablate
+    from auditkit.probing.causes.approximation import Approximated as Approximated
+    from auditkit.probing.causes.approximation import attribution_patching as attribution_patching
+    from auditkit.probing.causes.harm import Harm as Harm
+    from auditkit.probing.causes.harm import harm_by_group as harm_by_group
+    from auditkit.probing.causes.losses import Price as Price
+    from auditkit.probing.causes.patching import Patched as Patched
+    from auditkit.probing.causes.patching import patch as patch
+    from auditkit.probing.causes.steering import Steered as Steered
+    from auditkit.probing.causes.steering import steer as steer
+    from auditkit.probing.concepts.directions import ConceptVector as ConceptVector
+    from auditkit.probing.concepts.directions import concept_vector as concept_vector
+    from auditkit.probing.concepts.examples import Concept as Concept
+    from auditkit.probing.concepts.examples import concept_of as concept_of
+    from auditkit.probing.concepts.examples import concepts_of as concepts_of
+    from auditkit.probing.concepts.sensitivity import TCAV as TCAV
+    from auditkit.probing.concepts.sensitivity import sensitivities as sensitivities
+    from auditkit.probing.concepts.sensitivity import tcav as tcav
     from auditkit.probing.dimension import Geometry as Geometry
     from auditkit.probing.dimension import anisotropy as anisotropy
     from auditkit.probing.dimension import geometry as geometry
@@ -42,6 +61,25 @@ if TYPE_CHECKING:
     from auditkit.probing.units.selective import unit_selectivity as unit_selectivity
 
 _PUBLIC = {
+    "Ablated": "auditkit.probing.causes.ablation",
+    "ablate": "auditkit.probing.causes.ablation",
+    "Approximated": "auditkit.probing.causes.approximation",
+    "attribution_patching": "auditkit.probing.causes.approximation",
+    "Harm": "auditkit.probing.causes.harm",
+    "harm_by_group": "auditkit.probing.causes.harm",
+    "Price": "auditkit.probing.causes.losses",
+    "Patched": "auditkit.probing.causes.patching",
+    "patch": "auditkit.probing.causes.patching",
+    "Steered": "auditkit.probing.causes.steering",
+    "steer": "auditkit.probing.causes.steering",
+    "ConceptVector": "auditkit.probing.concepts.directions",
+    "concept_vector": "auditkit.probing.concepts.directions",
+    "Concept": "auditkit.probing.concepts.examples",
+    "concept_of": "auditkit.probing.concepts.examples",
+    "concepts_of": "auditkit.probing.concepts.examples",
+    "TCAV": "auditkit.probing.concepts.sensitivity",
+    "sensitivities": "auditkit.probing.concepts.sensitivity",
+    "tcav": "auditkit.probing.concepts.sensitivity",
     "Geometry": "auditkit.probing.dimension",
     "anisotropy": "auditkit.probing.dimension",
     "geometry": "auditkit.probing.dimension",

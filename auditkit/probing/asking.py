@@ -1,7 +1,8 @@
 """Any torch module asked in batches: its answers, and what layers gave with the slopes there."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -11,7 +12,9 @@ from auditkit.attribution.answering import by_row, told
 from auditkit.attribution.memory import rows_at_once, rows_forward
 from auditkit.attribution.question import Targets, targets_of
 from auditkit.errors import AuditkitError, ModelError
-from auditkit.models.layers import named_layers, numbers_of, only, put_back
+from auditkit.models.layers import only
+from auditkit.probing.parts import spots_of
+from auditkit.probing.recording import replace
 from auditkit.runtime import Runtime, track
 
 Inputs = tuple[Tensor, ...]
@@ -107,25 +110,36 @@ def touched(model: nn.Module, layers: Sequence[str]) -> Iterator[dict[str, list[
 
     The model goes on with a copy: what comes later may write in it.
     """
-    seen: dict[str, list[Tensor]] = {name: [] for name in layers}
+    seen: dict[str, list[Tensor]] = {one.name: [] for one in spots_of(model, layers, moves=True)}
 
-    def hook(name: str) -> Any:
-        def watch(module: nn.Module, _given: Any, output: Any) -> Any:
-            numbers = numbers_of(module, output, name)
-            if not numbers.requires_grad:
-                numbers = numbers.detach().requires_grad_()
-            seen[name].append(numbers)
-            return put_back(module, output, numbers.clone())
+    def keep(name: str, numbers: Tensor) -> Tensor:
+        if not numbers.requires_grad:
+            numbers = numbers.detach().requires_grad_()
+        seen[name].append(numbers)
+        return numbers.clone()
 
-        return watch
-
-    found = named_layers(model, list(layers))
-    handles = [one.register_forward_hook(hook(name)) for name, one in found.items()]
-    try:
+    with ExitStack() as kept:
+        for name in seen:
+            kept.enter_context(replace(model, name, partial(keep, name)))
         yield seen
+
+
+@contextmanager
+def narrowed(model: nn.Module) -> Iterator[None]:
+    """Inside, padding that no row of a pass needs is cut off: the model takes steps and lengths.
+
+    Rows of like length are then best asked together.
+    """
+
+    def cut(_module: nn.Module, given: tuple[Any, ...]) -> tuple[Any, ...]:
+        steps, lengths, *rest = given
+        return (steps[:, : int(lengths.max())], lengths, *rest)
+
+    handle = model.register_forward_pre_hook(cut)
+    try:
+        yield
     finally:
-        for handle in handles:
-            handle.remove()
+        handle.remove()
 
 
 def slopes(

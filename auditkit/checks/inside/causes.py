@@ -1,6 +1,7 @@
 """Which layers and units carry the decision, and whom it hurts where one is gone?"""
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import numpy as np
 import pandas as pd
@@ -10,14 +11,19 @@ from auditkit.checks.inside.causes_views import ablated_views, harm_views
 from auditkit.checks.layers import Causes
 from auditkit.data.schema import Medium, Task
 from auditkit.errors import DataError
-from auditkit.probing.causes.ablation import Ablated, ablate
+from auditkit.models.opened import Rows
+from auditkit.probing.asking import narrowed
+from auditkit.probing.causes.ablation import Ablated, ablate, together
 from auditkit.probing.causes.harm import Harm, harm_by_group
-from auditkit.probing.causes.losses import Price, decision_at
+from auditkit.probing.causes.losses import decision_at
+from auditkit.probing.causes.pieces import Cut, head_layers
+from auditkit.represented import Represented
 from auditkit.results import Finding, Section, Unit
 from auditkit.statistics.estimate import Estimate
 from auditkit.subject import Subject
 
-ROWS = {Medium.TABLE: 2000}  # on which units are taken out; of what is slower, fewer
+# Rows on which units are taken out, one after another: few of what is slow.
+ROWS = {Medium.TABLE: 2000, Medium.TEXT: 128}
 FEWER = 256
 LAST = 3  # layers before the answer whose units are taken out
 DRAWS = 1000
@@ -31,53 +37,71 @@ def run(check: Causes, subject: Subject) -> Iterator[Finding | Section]:
     """A finding of what is worth most, one for each sensitive column, and their pictures."""
     subject.require(Task.DECISION, Task.CLASSES, Task.NUMBER)
     seen = subject.represented
+    rows = _rows(check, subject, seen)
+    layers = seen.layers[-LAST:]
+    heads = head_layers(seen.opened.module)
+    whole = _without(subject, rows, seen.layers, "layer", None)
+    units = _without(subject, rows, layers, "units", check.units)
+    parts = "units"
+    if heads:
+        units = together(_without(subject, rows, heads, "heads", check.units), units)
+        parts = "heads and units"
+    yield _strongest(whole, units, parts)
+    yield Section(
+        title="What carries the decision?",
+        text=f"{IS} Of the {len(units.frame) + units.left_out} {parts} of the last layers, "
+        f"{len(units.frame)} were taken out in truth, the strongest to first order, one at a time; "
+        "how sure it is counts all of them (Holm).",
+        views=ablated_views(whole, units),
+    )
+    yield from _by_group(subject, units, seen.rows[rows.places], parts)
+
+
+def _rows(check: Causes, subject: Subject, seen: Represented) -> Rows:
+    """Some of the rows that are read, drawn at random, those of like length together."""
     most = check.rows or ROWS.get(seen.opened.medium, FEWER)
     some = np.sort(subject.rng(check.rule).permutation(len(seen.rows))[:most])
-    taken = seen.opened.rows(seen.frame, some)
-    price: Price | None = None
-    if subject.task is Task.DECISION:
-        price = decision_at(subject.threshold)
+    rows = seen.opened.rows(seen.frame, some)
+    lengths = rows.lengths_of("")
+    if lengths is None:
+        return rows
+    return seen.opened.rows(seen.frame, some[np.argsort(lengths.cpu().numpy(), kind="stable")])
 
-    def without(layers: tuple[str, ...], parts: str, most: int | None) -> Ablated:
+
+def _without(
+    subject: Subject, rows: Rows, layers: tuple[str, ...], cut: Cut, most: int | None
+) -> Ablated:
+    seen, lengths = subject.represented, rows.lengths_of("")
+    price = decision_at(subject.threshold) if subject.task is Task.DECISION else None
+    shorter = narrowed(seen.opened.module) if lengths is not None else nullcontext()
+    with shorter:
         return ablate(
             seen.opened.module,
-            taken.inputs,
-            subject.expected[seen.rows[some]],
+            rows.inputs,
+            subject.expected[seen.rows[rows.places]],
             layers,
-            parts=parts,  # type: ignore[arg-type]
+            parts=cut,
             most=most,
-            lengths=taken.lengths_of(layers[0]),
+            lengths=lengths,
             price=price,
             runtime=subject.runtime,
         )
 
-    whole = without(seen.layers, "layer", None)
-    units = without(seen.layers[-LAST:], "units", check.units)
-    yield _strongest(whole, units)
-    yield Section(
-        title="Which units carry the decision?",
-        text=f"{IS} Of the {len(units.frame) + units.left_out} units of the last "
-        f"{min(LAST, len(seen.layers))} layers, the {len(units.frame)} strongest to first order "
-        "were taken out in truth, one at a time; how sure it is counts all of them (Holm).",
-        views=ablated_views(whole, units),
-    )
-    yield from _by_group(subject, units, seen.rows[some])
 
-
-def _strongest(whole: Ablated, units: Ablated) -> Finding:
-    """The unit that is worth most, beside the layer that is."""
+def _strongest(whole: Ablated, units: Ablated, parts: str) -> Finding:
+    """The unit that is missed most, beside the layer that is."""
     frame = units.frame
     best = frame.iloc[int(frame["loss"].argmax())]
     layer = whole.frame.iloc[int(whole.frame["loss"].argmax())]
     needed = frame[(frame["adjusted"] <= 0.05) & (frame["loss"] > 0)]
     errors = points(best["wrong"]) if units.unit == "share" else f"{best['wrong']:.3g}"
-    among = f"of the {len(frame)} strongest of {len(frame) + units.left_out} units"
-    many = f"{len(needed)} {among} are missed" if len(needed) else f"None {among} is missed"
+    among = f"of {len(frame) + units.left_out} {parts}"
+    many = f"{len(needed)} {among} are" if len(needed) else f"None {among} is"
     return finding(
-        f"{many} when taken out alone, beyond chance: without {best['piece']} of {best['layer']} "
-        f"the loss changes most for the worse, by {best['loss']:+.2g} ({best['loss low']:.2g} to "
-        f"{best['loss high']:.2g}) from {units.before[0]:.2g}, and errors by {errors}. Without all "
-        f"of {layer['layer']} the loss changes by {layer['loss']:+.2g}.",
+        f"{many} missed beyond chance when taken out alone. Without {best['piece']} of "
+        f"{_named(best['layer'])}, which is missed most, the loss changes by {best['loss']:+.2g} "
+        f"({best['loss low']:.2g} to {best['loss high']:.2g}) from {units.before[0]:.2g} and "
+        f"errors by {errors}; without all of {layer['layer']} the loss changes by {layer['loss']:+.2g}.",
         Estimate(
             value=float(best["loss"]),
             low=float(best["loss low"]),
@@ -92,7 +116,9 @@ def _strongest(whole: Ablated, units: Ablated) -> Finding:
     )
 
 
-def _by_group(subject: Subject, units: Ablated, rows: np.ndarray) -> Iterator[Finding | Section]:
+def _by_group(
+    subject: Subject, units: Ablated, rows: np.ndarray, parts: str
+) -> Iterator[Finding | Section]:
     columns = subject.table.schema.sensitive_names
     pieces = list(zip(units.frame["layer"], units.frame["piece"], strict=True))
     found: dict[str, Harm] = {}
@@ -105,7 +131,7 @@ def _by_group(subject: Subject, units: Ablated, rows: np.ndarray) -> Iterator[Fi
             )
         except DataError:  # too few rows of all groups but one
             continue
-        yield _harm(column, found[column], units.unit)
+        yield _harm(column, found[column], units.unit, parts)
     if found:
         yield Section(
             title="Whom does it hurt when a unit is gone?",
@@ -116,7 +142,7 @@ def _by_group(subject: Subject, units: Ablated, rows: np.ndarray) -> Iterator[Fi
         )
 
 
-def _harm(column: str, harm: Harm, unit: str) -> Finding:
+def _harm(column: str, harm: Harm, unit: str, parts: str) -> Finding:
     frame = harm.frame
     size = frame["apart"].abs() / frame["chance"].where(frame["chance"] > 0)
     if size.isna().all():
@@ -130,9 +156,9 @@ def _harm(column: str, harm: Harm, unit: str) -> Finding:
 
     more = "more" if best["apart"] >= 0 else "less"
     return finding(
-        f"Without {best['piece']} of {best['layer']} the errors of {column} {best['group']} rise "
+        f"Without {best['piece']} of {_named(best['layer'])} the errors of {column} {best['group']} rise "
         f"by {told(abs(best['apart']))} {more} than those of others, "
-        f"{'more' if beyond else 'no more'} than chance explains among {len(frame)} units and "
+        f"{'more' if beyond else 'no more'} than chance explains among {len(frame)} {parts} and "
         f"groups (adjusted p {best['adjusted']:.2g}).",
         Estimate(
             value=float(best["apart"]),
@@ -151,3 +177,7 @@ def _harm(column: str, harm: Harm, unit: str) -> Finding:
             "unit": str(best["piece"]),
         },
     )
+
+
+def _named(layer: str) -> str:
+    return layer.removesuffix(":heads")

@@ -156,5 +156,5 @@ def steered_views(found: Steered) -> tuple[View, ...]:
 
 
 def _names(frame: pd.DataFrame) -> pd.Series:
-    whole = frame["piece"] == "all"
-    return frame["layer"].where(whole, frame["layer"] + ", " + frame["piece"])
+    whole, layer = frame["piece"] == "all", frame["layer"].str.removesuffix(":heads")
+    return layer.where(whole, layer + ", " + frame["piece"])

@@ -10,7 +10,7 @@ The effect is the change of each row's loss, and of whether its answer is wrong.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -82,7 +82,7 @@ def ablate(
     runtime = runtime or Runtime()
     names = [layer] if isinstance(layer, str) else list(layer)
     held = tensors(inputs)
-    task = removal_of(model, held, targets, how, price, lengths, runtime)
+    task = removal_of(model, names, held, targets, how, price, lengths, runtime)
     with at_rest(model):
         pieces = {name: _pieces(task, name, parts, heads) for name in names}
         count = sum(map(len, pieces.values()))
@@ -127,10 +127,23 @@ def _frame(pieces: Sequence[Piece], change: Floats, left_out: int) -> pd.DataFra
             )
         )
     frame = pd.DataFrame(lines, columns=COLUMNS)
-    # What was left out for being weak counts among the questions: the strongest were picked.
-    asked = np.concatenate([frame["p"].to_numpy(float), np.ones(left_out)])
-    frame["adjusted"] = holm(asked)[: len(frame)]
+    frame["adjusted"] = _adjusted(frame, left_out)
     return frame
+
+
+def _adjusted(frame: pd.DataFrame, left_out: int) -> Floats:
+    """Holm's p; what was left out as weak counts as asked, since the strongest were picked."""
+    asked = np.concatenate([frame["p"].to_numpy(float), np.ones(left_out)])
+    return holm(asked)[: len(frame)]
+
+
+def together(*found: Ablated) -> Ablated:
+    """Ablations of the same rows as one, adjusted over all pieces; without groups."""
+    frame = pd.concat([one.frame for one in found], ignore_index=True)
+    left_out = sum(one.left_out for one in found)
+    frame["adjusted"] = _adjusted(frame, left_out)
+    changes = np.concatenate([one.changes for one in found])
+    return replace(found[0], frame=frame, changes=changes, harm=None, left_out=left_out)
 
 
 # fmt: off

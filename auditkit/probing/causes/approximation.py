@@ -19,7 +19,7 @@ from scipy.stats import spearmanr
 from torch import Tensor, nn
 
 from auditkit.attribution.question import at_rest
-from auditkit.probing.asking import Inputs, Looked, answers, looking, slopes, taken
+from auditkit.probing.asking import Inputs, Looked, answers, forward_size, looking, slopes, taken
 from auditkit.probing.causes.patching import restored
 from auditkit.probing.causes.pieces import (
     Cut,
@@ -137,6 +137,7 @@ def _in_truth(
     drawn = runtime.rng("pieces patched in truth").permutation(len(rest))[: checked // 2]
     chosen = [*strong, *(rest[i] for i in sorted(drawn))]
     found: dict[Piece, Floats] = {}
+    size = forward_size(model, base, runtime)
     for layer in dict.fromkeys(piece.layer for piece in chosen):
         pieces = [piece for piece in chosen if piece.layer == layer]
         there = exchanged(
@@ -145,7 +146,7 @@ def _in_truth(
             base,
             from_other(model, layer, donor),
             looking(looked, n),
-            runtime=runtime,
+            size=size,
             label=f"patching {layer}",
         )[..., 0].numpy()
         found |= {piece: one - own for piece, one in zip(pieces, there, strict=True)}

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 
 from auditkit.attribution.question import at_rest
 from auditkit.errors import UsageError
-from auditkit.probing.asking import Inputs, Looked, answers, looking, taken
+from auditkit.probing.asking import Inputs, Looked, answers, forward_size, looking, taken
 from auditkit.probing.causes.pieces import Cut, exchanged, from_other, given_by, paired, pieces_of
 from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate, undefined
@@ -79,8 +79,9 @@ def patch(
     n = len(base[0])
     lines, effects = [], []
     with at_rest(model):
-        own = answers(model, base, targets, runtime=runtime).numpy()
-        other = answers(model, donor, targets, runtime=runtime).numpy()
+        size = forward_size(model, base, runtime)
+        own = answers(model, base, targets, runtime=runtime, size=size).numpy()
+        other = answers(model, donor, targets, runtime=runtime, size=size).numpy()
         for layer in names:
             # Two rows: one alone could leave an axis out.
             pieces = pieces_of(layer, _shape(model, layer, base), parts, heads=heads)
@@ -90,7 +91,7 @@ def patch(
                 base,
                 from_other(model, layer, donor),
                 looking(targets, n),
-                runtime=runtime,
+                size=size,
                 label=f"patching {layer}",
             )[..., 0].numpy()
             moved = (found - own) * np.sign(other - own)

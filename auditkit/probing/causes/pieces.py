@@ -9,10 +9,10 @@ from torch import Tensor, nn
 
 from auditkit.attribution.question import tensors
 from auditkit.errors import DataError, UsageError
-from auditkit.models.layers import only
-from auditkit.probing.asking import Inputs, Measure, forward_size, parts, said, taken
-from auditkit.probing.recording import replace
-from auditkit.runtime import Runtime, track
+from auditkit.models.transformer.blocks import Attention
+from auditkit.probing.asking import Inputs, Measure, parts, said, taken
+from auditkit.probing.recording import record, replace
+from auditkit.runtime import track
 
 Cut = Literal["layer", "units", "channels", "heads", "positions"]
 # What stands in a piece's place, for rows (m,): of the shape the layer gives them, or 1 for n.
@@ -78,6 +78,15 @@ def _each(layer: str, word: str, axis: int, count: int, width: int = 1) -> list[
     ]
 
 
+def head_layers(model: nn.Module) -> tuple[str, ...]:
+    """The attentions of a model whose heads can be exchanged, as `layer:heads`."""
+    return tuple(
+        f"{name}:heads"
+        for name, one in model.named_modules()
+        if name and isinstance(one, Attention | nn.MultiheadAttention)
+    )
+
+
 def paired(clean: Tensor | Inputs, corrupt: Tensor | Inputs) -> tuple[Inputs, Inputs]:
     """Two sets of rows that belong together. Raises DataError where their shapes differ."""
     one, other = tensors(clean), tensors(corrupt)
@@ -92,16 +101,12 @@ def paired(clean: Tensor | Inputs, corrupt: Tensor | Inputs) -> tuple[Inputs, In
 
 @torch.no_grad()
 def given_by(model: nn.Module, layer: str, inputs: Inputs) -> Tensor:
-    """What a layer gives for a few rows, on their device."""
-    kept: list[Tensor] = []
-
-    def keep(numbers: Tensor) -> Tensor:
-        kept.append(numbers)
-        return numbers
-
-    with replace(model, layer, keep):
+    """What a layer gives for a few rows, on the CPU."""
+    with record(model, layer) as kept:
         said(model, inputs)
-    return only(kept, layer)
+    if len(kept) > 1:
+        raise UsageError(f"{layer!r} means {len(kept)} layers: name one at a time")
+    return kept[next(iter(kept))]
 
 
 def from_other(model: nn.Module, layer: str, donor: Inputs) -> Other:
@@ -117,16 +122,15 @@ def exchanged(
     other: Other,
     measure: Measure,
     *,
-    runtime: Runtime,
+    size: int,
     label: str,
 ) -> Tensor:
     """What is measured, (pieces, n, q) float64, with each piece of a layer exchanged in turn.
 
-    Several pieces go through the model at once where memory allows: the rows are repeated, and in
-    each copy another piece is exchanged. The pieces are of one layer.
+    size is how many rows go through the model at once: where there is room for several pieces,
+    the rows are repeated, and in each copy another piece is exchanged. All are of one layer.
     """
     n, layer = len(inputs[0]), pieces[0].layer
-    size = forward_size(model, inputs, runtime)
     found: list[Tensor] = []
     batches = [*parts(n, size)]
     for rows in track(batches, label, len(batches)):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -12,10 +12,10 @@ from torch import Tensor, nn
 
 from auditkit.attribution.question import at_rest
 from auditkit.errors import DataError, UsageError
-from auditkit.models.transformer.blocks import present
 from auditkit.probing.asking import Inputs, forward_size, parts, said, taken
 from auditkit.probing.causes.losses import Price, checked, price_of
 from auditkit.probing.causes.pieces import Other, Piece, exchanged, given_by
+from auditkit.probing.recording import record
 from auditkit.runtime import Runtime
 
 How = Literal["mean", "zero", "resample"]
@@ -31,6 +31,7 @@ class Removal:
     """
 
     model: nn.Module
+    layers: tuple[str, ...]
     inputs: Inputs
     targets: Tensor
     how: How
@@ -57,10 +58,9 @@ class Removal:
     @torch.no_grad()
     def measured(self) -> Floats:
         """Loss and wrong of every row as the model answers it, (n, 2)."""
-        size = forward_size(self.model, self.inputs, self.runtime)
         found = [
             self.cost(said(self.model, taken(self.inputs, rows)), rows).double().cpu()
-            for rows in parts(self.rows, size)
+            for rows in parts(self.rows, self.size)
         ]
         return torch.cat(found).numpy()
 
@@ -75,7 +75,7 @@ class Removal:
                 self.inputs,
                 other,
                 self.cost,
-                runtime=self.runtime,
+                size=self.size,
                 label=f"ablating {pieces[0].layer}",
             ).numpy()
         return total / len(others)
@@ -86,8 +86,7 @@ class Removal:
             case "zero":
                 return [lambda _rows: torch.zeros(1)]
             case "mean":
-                mean = self.mean(layer)
-                return [lambda _rows: mean]
+                return [lambda _rows: self.means[layer]]
             case _:
                 return [partial(self.borrowed, layer, donor) for donor in self.donors]
 
@@ -101,35 +100,44 @@ class Removal:
         steps = torch.arange(there.shape[1], device=there.device) % ends.to(there.device)[:, None]
         return there.gather(1, steps[..., None].expand_as(there))
 
-    @torch.no_grad()
-    def mean(self, layer: str) -> Tensor:
-        """What a layer gives on average over rows and places, with 1 for each of those axes."""
-        size = forward_size(self.model, self.inputs, self.runtime)
-        total: Tensor | float = 0.0
-        count = 0.0
-        for rows in parts(self.rows, size):
-            numbers = given_by(self.model, layer, taken(self.inputs, rows)).double()
-            axes = [axis for axis in range(numbers.ndim) if axis not in _kept(layer, numbers)]
-            if self.lengths is not None and numbers.ndim == 3:
-                ends = self.lengths[rows.to(self.lengths.device)].to(numbers.device)
-                numbers = numbers * present(ends, numbers.shape[1])[..., None]
-                count += float(ends.clamp(max=numbers.shape[1]).sum())
-            else:
-                count += numbers.numel() / numbers[:1].mean(dim=axes).numel()
-            total = total + numbers.sum(dim=axes, keepdim=True)
-        assert isinstance(total, Tensor), "there are rows"
-        return total / count
+    @cached_property
+    def means(self) -> dict[str, Tensor]:
+        """What each layer gives on average over rows and places, with 1 for each of those axes."""
+        totals: dict[str, Tensor] = {}
+        counts = dict.fromkeys(self.layers, 0.0)
+        for rows in parts(self.rows, self.size):
+            lengths = None if self.lengths is None else self.lengths[rows.to(self.lengths.device)]
+            with torch.no_grad(), record(self.model, self.layers, lengths=lengths) as kept:
+                said(self.model, taken(self.inputs, rows))
+            for layer in self.layers:
+                numbers, ends = kept[layer].double(), kept.lengths(layer)
+                axes = [axis for axis in range(numbers.ndim) if axis not in _kept(layer, numbers)]
+                total = numbers.sum(dim=axes, keepdim=True)  # behind a row's end stand zeros
+                places = float(ends.sum()) if ends is not None else numbers.numel() / total.numel()
+                totals[layer] = totals[layer] + total if layer in totals else total
+                counts[layer] += places
+        return {layer: total / counts[layer] for layer, total in totals.items()}
+
+    @cached_property
+    def size(self) -> int:
+        """Rows of a pass."""
+        return forward_size(self.model, self.inputs, self.runtime)
 
 
 def _kept(layer: str, numbers: Tensor) -> tuple[int, ...]:
-    """The axes over which no mean is taken: features, and heads where these are apart."""
-    if numbers.ndim == 4:
-        return (1, 3) if layer.endswith(":heads") else (1,)
-    return (numbers.ndim - 1,)
+    """The axes over which no mean is taken: features, heads, and where a head looks from and to."""
+    match layer.partition(":")[2]:
+        case "heads":
+            return (1, 3)
+        case "weights":
+            return (1, 2, 3)
+        case _:
+            return (1,) if numbers.ndim > 3 else (numbers.ndim - 1,)
 
 
 def removal_of(
     model: nn.Module,
+    layers: Sequence[str],
     inputs: Inputs,
     targets: ArrayLike | Tensor,
     how: How,
@@ -152,6 +160,7 @@ def removal_of(
         outputs = said(model, taken(inputs, some))
     return Removal(
         model=model,
+        layers=tuple(layers),
         inputs=inputs,
         targets=wanted,
         how=how,
