@@ -61,6 +61,11 @@ class Represented:
         """The network. Raises NotApplicable where only its answers are known."""
         return opened(self.predictor, self.runtime)
 
+    @property
+    def answers(self) -> bool:
+        """Whether the network gives one number or one for each class of every row."""
+        return self.predictor.task in (Task.DECISION, Task.CLASSES, Task.NUMBER)
+
     @cached_property
     def layers(self) -> tuple[str, ...]:
         """The layers that are looked at, in the order of a pass."""

@@ -1,13 +1,81 @@
-"""To come."""
+"""Is a sensitive column encoded in the layers, and do the decisions use it?"""
 
 from collections.abc import Iterator
-from typing import Any
 
+from auditkit.checks.base import at_most, finding
+from auditkit.checks.inside.sweep_views import sweep_views
+from auditkit.checks.inside.usage_views import usage_views
+from auditkit.checks.layers import EncodedOrUsed
 from auditkit.errors import NotApplicable
-from auditkit.results import Finding, Section
+from auditkit.probing.usage.measured import encoded_or_used_many
+from auditkit.probing.usage.results import Usage
+from auditkit.results import Finding, Section, Unit
+from auditkit.statistics.estimate import settled_at
 from auditkit.subject import Subject
 
+ASKED = (
+    "Two questions, layer by layer. Encoded: how well do linear probes read the column, among "
+    "rows with the same target? Used: how many answers change when what the layer knows of the "
+    "column beyond the target is erased there, beside erasing directions drawn at random? Erasing "
+    "the column plainly takes what it shares with the target as well, and stands beside as that."
+)
 
-def run(check: Any, subject: Subject) -> Iterator[Finding | Section]:
-    """Nothing yet."""
-    raise NotApplicable("to come")
+
+def run(check: EncodedOrUsed, subject: Subject) -> Iterator[Finding | Section]:
+    """A finding for each sensitive column, and curves over the layers."""
+    for name, usage in _usages(check, subject).items():
+        yield _finding(check, usage)
+        yield Section(
+            title=f"Is {name} encoded, and is it used?",
+            text=f"{ASKED} {usage.limits}",
+            views=(*usage_views(usage), *sweep_views(subject.represented.swept(name))),
+        )
+
+
+def _usages(check: EncodedOrUsed, subject: Subject) -> dict[str, Usage]:
+    found, target = subject.represented, subject.table.schema.target.name
+    names = [one for one in subject.sensitive if one in found.asked]
+    if target not in found.asked or not found.answers:
+        raise NotApplicable("the network gives no answer of one number or one class for each row")
+    if not names:
+        raise NotApplicable(
+            "no sensitive column has two groups of 10 rows among those that were read"
+        )
+    return encoded_or_used_many(
+        found.opened.module,
+        found.batches,
+        [found.asked[one].labels for one in names],
+        found.asked[target].labels,
+        layers=found.layers,
+        positive=subject.table.schema.positive,
+        places={one: found.asked[one].places for one in (target, *names)},
+        readings={
+            one: {layer: probed.reading for layer, probed in found.swept(one).layers.items()}
+            for one in names
+        },
+        draws=check.draws,
+        runtime=subject.runtime,
+    )
+
+
+def _finding(check: EncodedOrUsed, usage: Usage) -> Finding:
+    telling = usage.telling
+    changed = telling.given.changed
+    return finding(
+        f"{usage.sentence[0].upper()}{usage.sentence[1:]}.",
+        changed,
+        metric="answers changed when a sensitive column is erased from a layer",
+        unit=Unit.NUMBER if usage.numbers else Unit.SHARE,
+        status=at_most(changed, check.max_changed),
+        ceiling=True,
+        limit=check.max_changed,
+        null=telling.random.value,
+        where={
+            "column": usage.attribute,
+            "layer": telling.layer,
+            "verdict": usage.verdict.value,
+        },
+        remedy="Look at which columns lead the network to the sensitive one, train without them "
+        "or with the attribute erased, and compare the gaps between groups.",
+        rows_needed=lambda: settled_at(changed, check.max_changed),
+    )

@@ -3,9 +3,12 @@
 from collections.abc import Iterator
 
 from auditkit.checks.base import finding
+from auditkit.checks.inside.similarity_views import comparison_views, geometry_views
 from auditkit.checks.inside.sweep_views import sweep_views
 from auditkit.checks.layers import Layers
+from auditkit.probing.dimension import geometry
 from auditkit.probing.probes.sweep import Sweep
+from auditkit.probing.similarity.alignment import compare
 from auditkit.results import Finding, Section, Status, Unit
 from auditkit.subject import Subject
 
@@ -25,6 +28,14 @@ def run(check: Layers, subject: Subject) -> Iterator[Finding | Section]:
             "probe says what could be read, not what the network uses.",
             views=sweep_views(swept),
         )
+    yield Section(
+        title="How do the layers differ?",
+        text="From what each layer holds of the same rows, whatever is asked of them.",
+        views=(
+            *(comparison_views(compare(found.activations)) if len(found.layers) > 1 else ()),
+            *geometry_views(geometry(found.activations)),
+        ),
+    )
 
 
 def _finding(swept: Sweep) -> Finding:
