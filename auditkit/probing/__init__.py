@@ -36,6 +36,16 @@ if TYPE_CHECKING:
     from auditkit.probing.dimension import participation_ratio as participation_ratio
     from auditkit.probing.dimension import two_nn as two_nn
     from auditkit.probing.pooling import vectors as vectors
+    from auditkit.probing.probes.fitting import Fitted as Fitted
+    from auditkit.probing.probes.fitting import fit as fit
+    from auditkit.probing.probes.fitting import fit_many as fit_many
+    from auditkit.probing.probes.folds import folds_of as folds_of
+    from auditkit.probing.probes.labels import Labels as Labels
+    from auditkit.probing.probes.labels import labels_of as labels_of
+    from auditkit.probing.probes.reading import Reading as Reading
+    from auditkit.probing.probes.reading import read as read
+    from auditkit.probing.probes.reading import read_layers as read_layers
+    from auditkit.probing.probes.reading import read_many as read_many
     from auditkit.probing.recording import Recording as Recording
     from auditkit.probing.recording import record as record
     from auditkit.probing.recording import replace as replace
@@ -105,6 +115,16 @@ _PUBLIC = {
     "gradient_flow": "auditkit.probing.units.gradients",
     "UnitSelectivity": "auditkit.probing.units.selective",
     "unit_selectivity": "auditkit.probing.units.selective",
+    "Fitted": "auditkit.probing.probes.fitting",
+    "fit": "auditkit.probing.probes.fitting",
+    "fit_many": "auditkit.probing.probes.fitting",
+    "folds_of": "auditkit.probing.probes.folds",
+    "Labels": "auditkit.probing.probes.labels",
+    "labels_of": "auditkit.probing.probes.labels",
+    "Reading": "auditkit.probing.probes.reading",
+    "read": "auditkit.probing.probes.reading",
+    "read_layers": "auditkit.probing.probes.reading",
+    "read_many": "auditkit.probing.probes.reading",
     "Recording": "auditkit.probing.recording",
     "record": "auditkit.probing.recording",
     "replace": "auditkit.probing.recording",
