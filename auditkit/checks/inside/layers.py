@@ -12,6 +12,13 @@ from auditkit.probing.similarity.alignment import compare
 from auditkit.results import Finding, Section, Status, Unit
 from auditkit.subject import Subject
 
+BESIDE = {
+    "chance": "chance gives",
+    "control": "labels drawn at random",
+    "untrained": "the same network untrained",
+    "input": "the rows as they came in",
+}
+
 
 def run(check: Layers, subject: Subject) -> Iterator[Finding | Section]:
     """A finding of the target, curves over the layers, a map of how alike they are."""
@@ -39,26 +46,38 @@ def run(check: Layers, subject: Subject) -> Iterator[Finding | Section]:
 
 
 def _finding(swept: Sweep) -> Finding:
-    best = swept.best
-    here = swept.layers[best]
-    measure = "AUC" if swept.labels.classes else "R squared"
-    value = here.reading.auc if swept.labels.classes else here.reading.score
-    beside = [
-        f"{name} {one.sorted_right.value:.2f}"
-        for name, one in (
-            ("an untrained network", swept.untrained.get(best)),
-            ("the rows themselves", swept.inputs),
-        )
-        if one is not None
-    ]
+    best, name = swept.best, swept.labels.name
+    reading = swept.layers[best].reading
+    measure, value = ("AUC", reading.auc) if swept.labels.classes else ("R squared", reading.score)
     return finding(
-        f"{swept.labels.name} is read best from {best}: {measure} {value.value:.2f}"
-        + (f", {', '.join(beside)}" if beside else "")
-        + f". {swept.readable(best).reason}.",
+        f"{name} is read best from {best}, with {measure} {value.value:.2f}: "
+        f"{', '.join(_beside(swept, best))}. {_says_more(swept, best)}",
         value,
         metric=f"how well the target is read from the best layer ({measure})",
         unit=Unit.NUMBER,
         status=Status.MEASURED,
         null=swept.chance,
-        where={"column": swept.labels.name, "layer": best},
+        where={"column": name, "layer": best},
     )
+
+
+def _beside(swept: Sweep, layer: str) -> Iterator[str]:
+    """What is read without the layer, in words."""
+    own = swept.layers[layer].sorted_right.value
+    for baseline, word in BESIDE.items():
+        beyond = swept.beyond(layer, baseline)
+        if beyond is not None:
+            yield f"{word} {own - beyond.value:.2f}"
+
+
+def _says_more(swept: Sweep, layer: str) -> str:
+    """Whether the layer says more than what came in, as far as a straight reader can tell."""
+    beyond = swept.beyond(layer, "input")
+    if beyond is None:
+        return f"It is {swept.readable(layer).verdict} there."
+    found = beyond.estimate("paired")
+    if found.low > 0:
+        return "A straight reader learns more from the layer than from the rows as they came in."
+    if found.high < 0:
+        return "A straight reader learns less from the layer than from the rows as they came in."
+    return "A straight reader learns about as much from the rows as they came in."
