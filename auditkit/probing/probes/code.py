@@ -111,7 +111,7 @@ def codes(
     The first of them is sent in every order, the others (its controls) in one.
     """
     first = several[0]
-    n, x = len(first), numbers_of_rows(activations, first)
+    n, x = len(first), numbers_of_rows(activations, first).astype(np.float64)
     if not first.classes:
         nothing = Code(n=n, uniform=nan, bits=(), frequencies=(), reason="these are numbers")
         return [nothing] * len(several)

@@ -18,9 +18,11 @@ Floats = NDArray[np.float64]
 
 # Penalties a row that are tried: of columns with variance 1, so that above 1 little is left.
 PENALTIES = (1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0)
-# Deviation, as a share of a column's size, below which it is constant: sums of thousands of equal
-# numbers leave 3e-7 (a unit that is active in one row, held out).
-LEAST = 3e-6
+# Deviation, as a share of a column's size, below which a column is constant: float32 tells no less.
+LEAST = 1e-7
+# The same where it is taken from sums: thousands of equal numbers leave 3e-7 (a unit that is active
+# in one row, held out), and what is left must be a million times as exact as the least penalty.
+LEAST_OF_SUMS = 3e-5
 JITTER = 1e-12  # a row: what "no penalty" is, so that a factor exists
 
 
@@ -77,7 +79,8 @@ def ridges(given: Moments, penalties: Sequence[float]) -> list[Coefficients]:
     StandardScaler. Weights are in the units of x. A constant column has weight 0.
     """
     mean, level = given.x / given.n, given.y / given.n
-    spread = scale_of(np.diag(given.xx) / given.n - mean**2, np.diag(given.xx) / given.n)
+    square = np.diag(given.xx) / given.n
+    spread = scale_of(square - mean**2, square, LEAST_OF_SUMS)
     within = np.flatnonzero(spread)
     scale = spread[within]
     products = given.xx[np.ix_(within, within)] - given.n * np.outer(mean[within], mean[within])
@@ -112,12 +115,12 @@ def dual_ridges(x: Floats, y: Floats, penalties: Sequence[float]) -> list[Coeffi
     return found
 
 
-def scale_of(variance: Floats, square: Floats) -> Floats:
+def scale_of(variance: Floats, square: Floats, least: float = LEAST) -> Floats:
     """Deviations (d,) of columns with this variance and mean square; 0 where they are constant.
 
     Raises DataError where all are.
     """
-    varies = variance > LEAST**2 * square
+    varies = variance > least**2 * square
     if not varies.any():
         raise DataError(
             f"all {len(variance)} columns of the activations are constant over the rows that a "
