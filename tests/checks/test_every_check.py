@@ -288,6 +288,12 @@ CASES = {
         lambda: learner("encoder"),
         lambda: subject(gap_of(0.0)),
     ),
+    "latents": Cases(lambda: learner("gan"), lambda: learner("dcgan"), lambda: learner("fnn")),
+    "lens": Cases(
+        lambda: learner("decoder"),
+        lambda: learner("encoder-decoder"),
+        lambda: subject(gap_of(0.0)),
+    ),
     "training-rows": Cases(learner, lambda: learner("encoder"), lambda: subject(gap_of(0.0))),
     "counterfactuals": Cases(
         deciding,
@@ -322,8 +328,16 @@ CASES = {
         {"max_share": 0.4},
     ),
     "explanation-quality": Cases(network, network, lambda: subject(gap_of(0.0))),
+    "encoded-or-used": Cases(
+        lambda: network((3.0, 2.0, 1.0, 0.0, 0.0)),
+        lambda: network((0.0, 2.0, 1.0, 0.0, 0.0)),
+        lambda: subject(gap_of(0.0)),
+        {"max_changed": 0.05},
+    ),
+    "layers": Cases(network, network, lambda: subject(gap_of(0.0))),
 }
 ONLY_MEASURES = {
+    "layers",
     "importance",
     "explained-rows",
     "explanation-quality",
@@ -335,6 +349,8 @@ ONLY_MEASURES = {
     "group-thresholds",
     "measures",
     "training-rows",
+    "lens",
+    "latents",
 }
 
 

@@ -9,7 +9,8 @@ from auditkit.checks.layers import EncodedOrUsed
 from auditkit.errors import NotApplicable
 from auditkit.probing.usage.measured import encoded_or_used_many
 from auditkit.probing.usage.results import Usage
-from auditkit.results import Finding, Section, Unit
+from auditkit.probing.usage.verdicts import Verdict
+from auditkit.results import Finding, Section, Status, Unit
 from auditkit.statistics.estimate import settled_at
 from auditkit.subject import Subject
 
@@ -58,6 +59,19 @@ def _usages(check: EncodedOrUsed, subject: Subject) -> dict[str, Usage]:
     )
 
 
+def _judged(check: EncodedOrUsed, usage: Usage) -> Status:
+    """Only what is used can be used too much: erasing what is not there changes answers as well."""
+    if check.max_changed is None:
+        return Status.MEASURED
+    match usage.verdict:
+        case Verdict.USED:
+            return at_most(usage.telling.given.changed, check.max_changed)
+        case Verdict.INSUFFICIENT:
+            return Status.INSUFFICIENT
+        case _:
+            return Status.PASSED
+
+
 def _finding(check: EncodedOrUsed, usage: Usage) -> Finding:
     telling = usage.telling
     changed = telling.given.changed
@@ -66,8 +80,9 @@ def _finding(check: EncodedOrUsed, usage: Usage) -> Finding:
         changed,
         metric="answers changed when a sensitive column is erased from a layer",
         unit=Unit.NUMBER if usage.numbers else Unit.SHARE,
-        status=at_most(changed, check.max_changed),
+        status=_judged(check, usage),
         ceiling=True,
+        p_value=None if usage.verdict is Verdict.USED else 1.0,
         limit=check.max_changed,
         null=telling.random.value,
         where={
