@@ -25,7 +25,8 @@ from auditkit.represented import Asked, Represented
 from auditkit.results import Finding, Section, Status, Unit, View
 from auditkit.subject import Subject
 
-FOLLOWED = 512  # rows whose gradients are looked at
+FOLLOWED = 256  # rows whose gradients are looked at
+COUNTED = 1024  # rows, or some more, on which dead units are counted
 AT_ONCE = 64  # of them a pass, which keeps what the way back needs
 SAID = {
     "even": "it reaches all layers",
@@ -62,12 +63,14 @@ def run(check: Units, subject: Subject) -> Iterator[Finding | Section]:
 
 
 def _idle(check: Units, found: Represented) -> Iterator[Finding | Section]:
+    # Batches are of like length: of many, every second or third, so that short and long are there.
+    batches = found.batches[:: max(len(found.rows) // COUNTED, 1)]
     with at_rest(found.opened.module):
-        census = layer_census(found.opened.module, (one.inputs for one in found.batches))
+        census = layer_census(found.opened.module, (one.inputs for one in batches))
     doubles = layer_duplicates(found.activations, threshold=check.threshold)
     views: list[View] = []
     if census:
-        yield _dead(check, census, len(found.rows))
+        yield _dead(check, census, sum(len(one.places) for one in batches))
         views += census_views(census)
     share = exactly(doubles.share, n=len(found.rows))
     yield finding(
@@ -181,8 +184,9 @@ def _gradients(subject: Subject, found: Represented) -> Iterator[Finding | Secti
     if not flow.verdict:
         return
     first, most = flow.ends
+    times = f"{flow.reach:,.0f}" if flow.reach >= 10 else f"{flow.reach:.2g}"
     yield finding(
-        f"A row's gradient is {flow.reach:.2g} times as long at {first} as at {most}, where it is "
+        f"A row's gradient is {times} times as long at {first} as at {most}, where it is "
         f"longest behind it: {SAID[flow.verdict]}.",
         exactly(flow.reach, n=int(flow.frame["rows"].iloc[0])),
         metric="gradient at the first layer, of a later one's",

@@ -117,7 +117,7 @@ def layer_census(
     A module used k times in one pass counts k times as many units; one never used is left out.
     """
     with _watched(model) as tallies:
-        for batch in batches:
+        for batch in batches if tallies else ():  # without activations a pass shows nothing
             for calls in tallies.values():
                 calls.restart()
             model(*batch)
