@@ -36,16 +36,26 @@ if TYPE_CHECKING:
     from auditkit.probing.dimension import participation_ratio as participation_ratio
     from auditkit.probing.dimension import two_nn as two_nn
     from auditkit.probing.pooling import vectors as vectors
+    from auditkit.probing.probes.code import Code as Code
+    from auditkit.probing.probes.code import online_code as online_code
+    from auditkit.probing.probes.controls import Types as Types
+    from auditkit.probing.probes.controls import capacity as capacity
+    from auditkit.probing.probes.controls import control_labels as control_labels
+    from auditkit.probing.probes.controls import types_of as types_of
     from auditkit.probing.probes.fitting import Fitted as Fitted
     from auditkit.probing.probes.fitting import fit as fit
     from auditkit.probing.probes.fitting import fit_many as fit_many
     from auditkit.probing.probes.folds import folds_of as folds_of
+    from auditkit.probing.probes.information import Information as Information
+    from auditkit.probing.probes.information import information as information
     from auditkit.probing.probes.labels import Labels as Labels
     from auditkit.probing.probes.labels import labels_of as labels_of
     from auditkit.probing.probes.reading import Reading as Reading
     from auditkit.probing.probes.reading import read as read
     from auditkit.probing.probes.reading import read_layers as read_layers
     from auditkit.probing.probes.reading import read_many as read_many
+    from auditkit.probing.probes.sweep import Sweep as Sweep
+    from auditkit.probing.probes.sweep import sweep as sweep
     from auditkit.probing.recording import Recording as Recording
     from auditkit.probing.recording import record as record
     from auditkit.probing.recording import replace as replace
@@ -69,6 +79,7 @@ if TYPE_CHECKING:
     from auditkit.probing.units.gradients import gradient_flow as gradient_flow
     from auditkit.probing.units.selective import UnitSelectivity as UnitSelectivity
     from auditkit.probing.units.selective import unit_selectivity as unit_selectivity
+    from auditkit.probing.untrained import untrained_twin as untrained_twin
 
 _PUBLIC = {
     "Ablated": "auditkit.probing.causes.ablation",
@@ -125,6 +136,17 @@ _PUBLIC = {
     "read": "auditkit.probing.probes.reading",
     "read_layers": "auditkit.probing.probes.reading",
     "read_many": "auditkit.probing.probes.reading",
+    "Code": "auditkit.probing.probes.code",
+    "online_code": "auditkit.probing.probes.code",
+    "Types": "auditkit.probing.probes.controls",
+    "capacity": "auditkit.probing.probes.controls",
+    "control_labels": "auditkit.probing.probes.controls",
+    "types_of": "auditkit.probing.probes.controls",
+    "Information": "auditkit.probing.probes.information",
+    "information": "auditkit.probing.probes.information",
+    "Sweep": "auditkit.probing.probes.sweep",
+    "sweep": "auditkit.probing.probes.sweep",
+    "untrained_twin": "auditkit.probing.untrained",
     "Recording": "auditkit.probing.recording",
     "record": "auditkit.probing.recording",
     "replace": "auditkit.probing.recording",
