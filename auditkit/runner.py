@@ -20,10 +20,6 @@ from auditkit.versions import versions
 # What an audit should ask and this version cannot: an entry goes when its room arrives.
 UNMEASURED = (
     (
-        "Representations: what the layers know, and whether they use it",
-        "This version has no probing checks: a sensitive attribute may be encoded unseen.",
-    ),
-    (
         "Robustness to noise, drift and attack",
         "The model was judged on these rows alone, as they are.",
     ),
