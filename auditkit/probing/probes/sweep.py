@@ -166,14 +166,21 @@ class Sweep:
         why += f": {chance.units} {who} do not tell whether this is more than chance (p {p:.2g})"
         return Readable(verdict=Verdict.UNSURE, reason=why, p=p)
 
-    @cached_property
-    def p_values(self) -> Mapping[str, float]:
-        """The larger of the p beyond chance and beyond the control, by Holm over the layers."""
+    def adjusted(self, *baselines: str) -> dict[str, float]:
+        """For each layer the largest p of being no better than these, by Holm over the layers.
+
+        NaN where a layer has none of them.
+        """
         worst = []
         for name in self.layers:
-            each = [self.beyond(name, one) for one in ("chance", "control")]
+            each = [self.beyond(name, one) for one in baselines]
             worst.append(max((one.p for one in each if one is not None), default=nan))
         return dict(zip(self.layers, holm(worst), strict=True))
+
+    @cached_property
+    def p_values(self) -> Mapping[str, float]:
+        """The p of each layer beyond chance and beyond its control."""
+        return self.adjusted("chance", "control")
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -90,6 +90,7 @@ def test_a_layer_that_says_more_than_input_and_twin_is_surely_above_them():
     assert found.readable("hidden").verdict is Verdict.READABLE
     for baseline in ("input", "untrained"):
         assert found.beyond("hidden", baseline).estimate("").low > 0.2
+        assert found.adjusted(baseline)["hidden"] < 0.001
 
 
 def test_a_layer_that_says_the_same_as_the_input_is_not_above_it():
