@@ -7,9 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from auditkit.models.transformer.blocks import present
 from auditkit.probing.probes.labels import Labels, labels_of
+from auditkit.probing.usage.verdicts import Verdict
 
 Kind = Literal["ignores", "uses", "lacks"]
+ANSWERS = {
+    "ignores": Verdict.NOT_USED,
+    "uses": Verdict.USED,
+    "lacks": Verdict.NOT_READABLE,
+}
+LAYERS = ("1", "3")
 MERIT, MARKS, NOISE = 4, 2, 6  # columns that tell the target, the attribute, and nothing
 TOLD = 1.0  # standard deviations by which a column lies higher in one class than in the mean
 
@@ -21,6 +29,7 @@ class People:
     columns: Tensor
     right: np.ndarray
     sex: np.ndarray
+    correlation: float
 
     @property
     def target(self) -> Labels:
@@ -29,6 +38,13 @@ class People:
     @property
     def attribute(self) -> Labels:
         return labels_of(np.where(self.sex == 1, "woman", "man"), name="sex")
+
+    def steps(self, most: int = 6) -> tuple[Tensor, Tensor]:
+        """The same told in 2 to 6 steps, (n, 6, 12), and how many there are; padding is noise."""
+        generator = torch.Generator().manual_seed(len(self.right))
+        lengths = torch.randint(2, most + 1, (len(self.right),), generator=generator)
+        shape = (len(self.right), most, self.columns.shape[1])
+        return self.columns[:, None] + torch.randn(shape, generator=generator), lengths
 
 
 def people(correlation: float, seed: int, n: int = 1000) -> People:
@@ -39,7 +55,7 @@ def people(correlation: float, seed: int, n: int = 1000) -> People:
     columns = rng.normal(size=(n, MERIT + MARKS + NOISE))
     columns[:, :MERIT] += TOLD * (2 * right - 1)[:, None] / 2
     columns[:, MERIT : MERIT + MARKS] += TOLD * (2 * sex - 1)[:, None]
-    return People(torch.from_numpy(columns).float(), right, sex)
+    return People(torch.from_numpy(columns).float(), right, sex, correlation)
 
 
 def planted(kind: Kind, seed: int) -> nn.Sequential:
@@ -105,3 +121,38 @@ def trained(kind: Kind, rows: People, seed: int, steps: int = 300) -> nn.Sequent
         nn.functional.binary_cross_entropy_with_logits(network(columns), decided).backward()
         optimizer.step()
     return network.eval()
+
+
+class Spoken(nn.Module):
+    """A planted network that reads step by step, and pools its steps before the head."""
+
+    def __init__(self, read: nn.Module, head: nn.Module, pool: str) -> None:
+        super().__init__()
+        self.read = read
+        self.head = head
+        self.pool = pool
+
+    def forward(self, steps: Tensor, lengths: Tensor) -> Tensor:
+        """(n,) from steps (n, T, 12) and how many there are."""
+        read = self.read(steps)
+        within = present(lengths, steps.shape[1])[..., None]
+        if self.pool == "max":
+            return self.head(read.masked_fill(~within, -torch.inf).amax(dim=1)).squeeze(-1)
+        return self.head((read * within).sum(dim=1) / lengths[:, None]).squeeze(-1)
+
+
+def spoken(kind: Kind, seed: int, pool: str) -> Spoken:
+    """The first layer and the head of the planted network, unturned: a maximum is no mean."""
+    network = planted(kind, seed)
+    first, second, head = network[0], network[2], network[4]
+    assert isinstance(first, nn.Linear)
+    assert isinstance(second, nn.Linear)
+    assert isinstance(head, nn.Linear)
+    short = nn.Linear(first.out_features, 1)
+    with torch.no_grad():
+        short.weight.copy_(head.weight @ second.weight)
+        short.bias.zero_()
+    if pool == "max":  # the maximum of many steps is above 0
+        with torch.no_grad():
+            short.bias -= short.weight.sum() * 0.55
+    return Spoken(nn.Sequential(first, nn.Tanh()), short, pool)

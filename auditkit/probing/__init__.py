@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from auditkit.probing.dimension import geometry as geometry
     from auditkit.probing.dimension import participation_ratio as participation_ratio
     from auditkit.probing.dimension import two_nn as two_nn
+    from auditkit.probing.erasure.eraser import Eraser as Eraser
+    from auditkit.probing.erasure.leace import leace_eraser as leace_eraser
+    from auditkit.probing.erasure.leace import random_eraser as random_eraser
+    from auditkit.probing.erasure.moments import Moments as Moments
+    from auditkit.probing.erasure.nullspace import nullspace_eraser as nullspace_eraser
     from auditkit.probing.pooling import vectors as vectors
     from auditkit.probing.probes.code import Code as Code
     from auditkit.probing.probes.code import online_code as online_code
@@ -80,6 +85,8 @@ if TYPE_CHECKING:
     from auditkit.probing.units.selective import UnitSelectivity as UnitSelectivity
     from auditkit.probing.units.selective import unit_selectivity as unit_selectivity
     from auditkit.probing.untrained import untrained_twin as untrained_twin
+    from auditkit.probing.usage.measured import encoded_or_used as encoded_or_used
+    from auditkit.probing.usage.results import Usage as Usage
 
 _PUBLIC = {
     "Ablated": "auditkit.probing.causes.ablation",
@@ -147,6 +154,13 @@ _PUBLIC = {
     "Sweep": "auditkit.probing.probes.sweep",
     "sweep": "auditkit.probing.probes.sweep",
     "untrained_twin": "auditkit.probing.untrained",
+    "Eraser": "auditkit.probing.erasure.eraser",
+    "leace_eraser": "auditkit.probing.erasure.leace",
+    "random_eraser": "auditkit.probing.erasure.leace",
+    "Moments": "auditkit.probing.erasure.moments",
+    "nullspace_eraser": "auditkit.probing.erasure.nullspace",
+    "encoded_or_used": "auditkit.probing.usage.measured",
+    "Usage": "auditkit.probing.usage.results",
     "Recording": "auditkit.probing.recording",
     "record": "auditkit.probing.recording",
     "replace": "auditkit.probing.recording",

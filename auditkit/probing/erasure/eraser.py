@@ -37,7 +37,8 @@ class Eraser:
         Raises DataError for numbers of another width.
         """
         if numbers.ndim == 4:
-            return self(numbers.movedim(1, -1)).movedim(-1, 1)
+            places = self(numbers.flatten(2).transpose(1, 2))  # (n, places, C)
+            return places.transpose(1, 2).reshape(numbers.shape)
         if numbers.shape[-1] != len(self.center):
             raise DataError(
                 f"the eraser was fitted on {len(self.center)} dimensions, the layer gave "

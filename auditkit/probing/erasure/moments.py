@@ -26,10 +26,10 @@ class Whitening:
 
 @dataclass(kw_only=True)
 class Moments:
-    """Sums of activations and of what is to be erased, by part and by stratum.
+    """Sums of activations (a row's mean over its steps) and of what is to be erased.
 
-    A part can be left out of a fit, so that what an eraser does is measured on rows that it was not
-    fitted on; within strata (the classes of the target) means can be taken out.
+    They are kept by part, so that one can be left out of a fit and what the eraser does is measured
+    there, and by stratum (the classes of the target), so that means within it can be taken out.
     """
 
     parts: int = 1
@@ -49,12 +49,12 @@ class Moments:
     ) -> None:
         """Take in n rows of what a layer gave, and of what is to be erased, (n, k).
 
-        Each row counts once (or weights (n,)), however many steps or places it has: they share
-        its weight. So the covariance with the concepts is that of the rows' means.
+        Each row counts once (or weights (n,)) with the mean of its steps or places: that is what
+        probes read. An affine map of each step is the same map of their mean.
         """
         steps, shares = _steps(numbers, lengths)  # (n, T, d), (n, T)
         _require_finite(steps, shares)
-        n, _, d = steps.shape
+        n = len(steps)
         z = concepts.double().cpu()
         w = torch.ones(n, dtype=torch.float64) if weights is None else weights.double().cpu()
         where = _zeros(n) if part is None else part.cpu()
@@ -63,7 +63,8 @@ class Moments:
             self._begin(steps, shares, z.shape[1])
         self._known.clear()
         steps = torch.where(shares[..., None] > 0, steps - self._sums["origin"], 0)
-        x = (steps * shares[..., None]).sum(dim=1) * w[:, None]  # (n, d)
+        means = (steps * shares[..., None]).sum(dim=1)  # (n, d)
+        x = means * w[:, None]
         self._sums["n"].index_add_(0, cell, w)
         self._sums["x"].index_add_(0, cell, x)
         self._sums["z"].index_add_(0, cell, z * w[:, None])
@@ -73,8 +74,7 @@ class Moments:
             self._sums["xz"][one] += x[rows].T @ z[rows]
         for one in sorted(set(where.tolist())):
             rows = where == one
-            flat = steps[rows].reshape(-1, d)
-            self._sums["xx"][one] += flat.T @ (flat * (shares * w[:, None])[rows].reshape(-1, 1))
+            self._sums["xx"][one] += means[rows].T @ x[rows]
 
     def _begin(self, steps: Tensor, shares: Tensor, concepts: int) -> None:
         d, cells = steps.shape[-1], self.parts * self.strata

@@ -97,7 +97,7 @@ def as_logits(outputs: Any, logits: Logits | None, n: int) -> Floats:
     if not isinstance(said, Tensor) or said.ndim == 0 or len(said) != n or said.ndim > 2:
         seen = tuple(said.shape) if isinstance(said, Tensor) else type(said).__name__
         raise ModelError(
-            f"the model gave {seen} for {n} rows: give answers=, a function of its outputs that "
+            f"the model gave {seen} for {n} rows: give logits=, a function of its outputs that "
             "gives one number a row or one for each class"
         )
     return said.detach().double().cpu().reshape(n, -1).numpy()
@@ -110,6 +110,6 @@ def require_fit(width: int, truth: Truth) -> None:
         return
     wanted = f"{known} classes" if known else "a number"
     raise ModelError(
-        f"the model gives {width} numbers a row and {truth.name} is {wanted}: give answers=, a "
+        f"the model gives {width} numbers a row and {truth.name} is {wanted}: give logits=, a "
         "function of its outputs that gives one for each class, or one where there are two"
     )

@@ -1,0 +1,100 @@
+"""How it is drawn whether an attribute is encoded in layers, and whether it is used."""
+
+import math
+
+import pandas as pd
+
+from auditkit.probing.usage.results import LayerUsage, Usage
+from auditkit.results import Lines, Table, Unit, View
+
+
+def usage_views(usage: Usage) -> tuple[View, ...]:
+    """How well the attribute is read over the layers, what erasing it changes, and the verdicts."""
+    return (_readable(usage), _changed(usage), _verdicts(usage))
+
+
+def _readable(usage: Usage) -> Lines:
+    given = f"given {usage.target}"
+    plain = usage.layers[0].reading.labels.classes
+    lines = [
+        {
+            "layer": place + 1,
+            **({"read": _short(one.reading.auc.value)} if plain else {}),
+            given: _short(one.area.value),
+            "chance": 0.5,
+        }
+        for place, one in enumerate(usage.layers)
+    ]
+    return Lines(
+        title=f"How well {usage.attribute} is read, over the layers",
+        frame=pd.DataFrame(lines),
+        x="layer",
+        y=(*(("read",) if plain else ()), given, "chance"),
+        text=f"Area under the curve: the chance that of two rows of different groups the right one "
+        f"is said to be so; given {usage.target}, of two rows that are alike in it. "
+        f"{_numbered(usage)}",
+    )
+
+
+def _changed(usage: Usage) -> Lines:
+    lines = [
+        {
+            "layer": place + 1,
+            "given the target": _short(one.given.changed.value),
+            "plainly": _short(one.plain.changed.value),
+            "random direction": _short(one.random.value),
+        }
+        for place, one in enumerate(usage.layers)
+    ]
+    counted = "Answers moved, in standard deviations," if usage.numbers else "Decisions changed"
+    return Lines(
+        title=f"{counted} when {usage.attribute} is erased",
+        frame=pd.DataFrame(lines),
+        x="layer",
+        y=("given the target", "plainly", "random direction"),
+        unit=Unit.NUMBER if usage.numbers else Unit.SHARE,
+        text=f"The verdict rests on what is erased given {usage.target}. Erased plainly, "
+        f"{usage.attribute} takes along what it shares with {usage.target}.",
+    )
+
+
+def _verdicts(usage: Usage) -> Table:
+    shares = () if usage.numbers else ("changed", "from", "to", "random")
+    return Table(
+        title=f"{usage.attribute}, layer by layer",
+        frame=pd.DataFrame([_line(one, usage.numbers) for one in usage.layers]),
+        shares=(*shares, "accuracy") if not usage.numbers else (),
+        text="Erased given the target, on rows the eraser did not see. Lean: by how many "
+        "standard deviations answers lose their slope on the attribute. Gaps between groups after "
+        "erasing less those before. Smallest: the smallest share that would have counted.",
+    )
+
+
+def _line(one: LayerUsage, numbers: bool) -> dict[str, object]:
+    changed = one.given.changed
+    gaps = {f"{name} gap": _signed(gap.value) for name, gap in one.given.gaps.items()}
+    return {
+        "layer": one.layer,
+        "verdict": one.verdict.value,
+        "changed": _short(changed.value),
+        "from": _short(changed.low),
+        "to": _short(changed.high),
+        "random": _short(one.random.value),
+        "lean": _signed(one.given.shift.value),
+        **({} if numbers else {"accuracy": _short(one.given.accuracy.value)}),
+        **gaps,
+        "smallest": _short(one.seen),
+    }
+
+
+def _numbered(usage: Usage) -> str:
+    names = "; ".join(f"{place + 1} {one.layer}" for place, one in enumerate(usage.layers))
+    return f"Layers: {names}."
+
+
+def _short(value: float) -> float:
+    return value if math.isnan(value) else round(value, 3) + 0.0
+
+
+def _signed(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:+.2f}"
