@@ -97,11 +97,12 @@ def _strongest(whole: Ablated, units: Ablated, parts: str) -> Finding:
     errors = points(best["wrong"]) if units.unit == "share" else f"{best['wrong']:.3g}"
     among = f"of {len(frame) + units.left_out} {parts}"
     many = f"{len(needed)} {among} are" if len(needed) else f"None {among} is"
+    all_of = f"without all of {layer['layer']} the loss changes by {layer['loss']:+.2g}"
     return finding(
         f"{many} missed beyond chance when taken out alone. Without {best['piece']} of "
         f"{_named(best['layer'])}, which is missed most, the loss changes by {best['loss']:+.2g} "
         f"({best['loss low']:.2g} to {best['loss high']:.2g}) from {units.before[0]:.2g} and "
-        f"errors by {errors}; without all of {layer['layer']} the loss changes by {layer['loss']:+.2g}.",
+        f"errors by {errors}; {all_of}.",
         Estimate(
             value=float(best["loss"]),
             low=float(best["loss low"]),
@@ -154,12 +155,23 @@ def _harm(column: str, harm: Harm, unit: str, parts: str) -> Finding:
     def told(value: float) -> str:
         return points(value) if share else f"{value:.3g}"
 
-    more = "more" if best["apart"] >= 0 else "less"
+    where, group = f"{best['piece']} of {_named(best['layer'])}", f"{column} {best['group']}"
+    chance = f"{len(frame)} differences between {parts} and groups"
+    if beyond:
+        more = "more" if best["apart"] >= 0 else "less"
+        message = (
+            f"Without {where} the errors of {group} rise by {told(abs(best['apart']))} {more} than "
+            f"those of others, more than chance explains among {chance} (adjusted p "
+            f"{best['adjusted']:.2g})."
+        )
+    else:
+        message = (
+            f"Beyond chance no group of {column} is hurt more than others when one is taken out: "
+            f"the largest of {chance} is that of {group} without {where}, by {told(best['apart'])} "
+            f"(adjusted p {best['adjusted']:.2g})."
+        )
     return finding(
-        f"Without {best['piece']} of {_named(best['layer'])} the errors of {column} {best['group']} rise "
-        f"by {told(abs(best['apart']))} {more} than those of others, "
-        f"{'more' if beyond else 'no more'} than chance explains among {len(frame)} {parts} and "
-        f"groups (adjusted p {best['adjusted']:.2g}).",
+        message,
         Estimate(
             value=float(best["apart"]),
             low=float(best["apart low"]),
