@@ -155,7 +155,8 @@ def _surface(rows: Floats) -> tuple[Estimate, int]:
     different = narrowed(centred(np.unique(rows, axis=0)))
     m, coinciding = len(different), n - len(different)
     if m < FEWEST_APART:
-        return undefined(f"only {m} rows differ", n=n, method=TWO_NN), coinciding
+        reason = CONSTANT if m == 1 else f"only {m} rows differ"
+        return undefined(reason, n=n, method=TWO_NN), coinciding
     nearest, distances = _neighbours(different)
     known = distances[:, 0] > 0
     logs = np.log(distances[known, 1] / distances[known, 0])

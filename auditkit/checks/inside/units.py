@@ -183,13 +183,12 @@ def _gradients(subject: Subject, found: Represented) -> Iterator[Finding | Secti
         return  # its answers are no logits: there is no telling what it was taught by
     if not flow.verdict:
         return
-    first, most = flow.ends
+    first, last = flow.ends
     times = f"{flow.reach:,.0f}" if flow.reach >= 10 else f"{flow.reach:.2g}"
     yield finding(
-        f"A row's gradient is {times} times as long at {first} as at {most}, where it is "
-        f"longest behind it: {SAID[flow.verdict]}.",
+        f"A row's gradient is {times} times as long at {first} as at {last}: {SAID[flow.verdict]}.",
         exactly(flow.reach, n=int(flow.frame["rows"].iloc[0])),
-        metric="gradient at the first layer, of a later one's",
+        metric="gradient at the first layer, of the last one's",
         unit=Unit.NUMBER,
         status=Status.MEASURED,
         where={"layer": first},

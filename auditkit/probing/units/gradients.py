@@ -36,25 +36,24 @@ class GradientFlow:
 
     @property
     def reach(self) -> float:
-        """typical of the first layer over the largest of those behind it; NaN for one layer."""
+        """typical of the first layer over that of the last; NaN of one layer, or of none at all."""
         found = self.frame["typical"].dropna().to_numpy(float)
-        if len(found) < 2 or found.max() == 0:
+        if len(found) < 2 or not found.any():
             return math.nan
-        return float(found[0] / found[1:].max()) if found[1:].any() else math.inf
+        return float(found[0] / found[-1]) if found[-1] else math.inf
 
     @property
     def ends(self) -> tuple[str, str]:
         """Names of the two layers that `reach` compares."""
-        known = self.frame[self.frame["typical"].notna()].reset_index(drop=True)
-        most = int(known["typical"].iloc[1:].to_numpy().argmax()) + 1
-        return str(known["layer"].iloc[0]), str(known["layer"].iloc[most])
+        known = self.frame.loc[self.frame["typical"].notna(), "layer"]
+        return str(known.iloc[0]), str(known.iloc[-1])
 
     @property
     def verdict(self) -> str:
-        """Whether the first layer learns as fast as others: vanishing, exploding or even.
+        """Whether a row's gradient gets as far as the first layer: vanishing, exploding or even.
 
-        A row's gradient there is less than a thousandth of that at a later layer, or more than a
-        thousand times that at any; "" where there are no two layers to compare.
+        It is less than a thousandth of that at the last layer, or more than a thousand times as
+        long; "" where there are no two layers to compare.
         """
         if math.isnan(self.reach):
             return ""

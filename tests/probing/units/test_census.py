@@ -1,8 +1,10 @@
+from collections.abc import Iterator
+
 import pytest
 import torch
 from torch import nn
 
-from auditkit.probing.units.census import UnitCount, unit_census
+from auditkit.probing.units.census import UnitCount, layer_census, unit_census
 
 
 class Echo(nn.Module):
@@ -129,3 +131,22 @@ def test_a_network_without_activations_has_no_share():
     assert count.total == 0
     assert count.share != count.share
     assert count.saturated_share != count.saturated_share
+
+
+def test_each_activation_is_counted_by_its_name():
+    model = nn.Sequential(nn.Linear(4, 3), nn.ReLU(), nn.Linear(3, 2), nn.Tanh())
+    with torch.no_grad():
+        model[0].bias[:2] = -1e6
+        model[2].weight.zero_()
+        model[2].bias.copy_(torch.tensor([9.0, 0.0]))
+    found = layer_census(model, [(rows(),), (rows(),)])
+    assert found == {"1": UnitCount(2, 0, 3), "3": UnitCount(0, 1, 2)}
+    assert unit_census(model, [(rows(),)]) == UnitCount(2, 1, 5)
+
+
+def test_without_activations_no_pass_is_made():
+    def refuse() -> Iterator[tuple[torch.Tensor, ...]]:
+        raise AssertionError
+        yield ()
+
+    assert layer_census(nn.Linear(4, 1), refuse()) == {}
