@@ -87,9 +87,10 @@ def types_of(
 ) -> Types:
     """The types of the rows: those given, else persons, else cells of the input, else the rows.
 
-    types is one value a row (token ids, words); inputs is (n, d_in). Cells are never made of
-    activations: what a layer puts together would then be what the control asks it for. Raises
-    DataError where a number of rows is not that of the labels.
+    types is one value a row (token ids, words); inputs is (n, d_in). Persons with fewer than two
+    rows on average are hardly more than rows: cells are taken where there are inputs. Cells are
+    never made of activations: what a layer puts together would then be what the control asks it
+    for. Raises DataError where a number of rows is not that of the labels.
     """
     if types is not None:
         given = np.asarray(types)
@@ -98,7 +99,8 @@ def types_of(
         return Types(codes=np.unique(given, return_inverse=True)[1].astype(np.int64), kind="given")
     if labels.whose is not None:
         codes = np.unique(labels.whose, return_inverse=True)[1].astype(np.int64)
-        return Types(codes=codes, kind="persons")
+        if inputs is None or len(labels) >= 2 * (int(codes.max()) + 1):
+            return Types(codes=codes, kind="persons")
     if inputs is None:
         return Types(codes=np.arange(len(labels), dtype=np.int64), kind="rows")
     if len(inputs) != len(labels):

@@ -61,6 +61,13 @@ def test_persons_are_types_where_none_are_given():
     assert "chance" in types.note(folds_of(labels, rng()))
 
 
+def test_persons_of_a_row_each_are_no_types_where_there_are_inputs():
+    labels = labels_of(np.tile([0, 1], 60), whose=np.arange(120))
+    inputs = torch.randn(120, 3, generator=torch.manual_seed(0))
+    assert types_of(labels, inputs=inputs, rng=rng()).kind == "cells"
+    assert types_of(labels, rng=rng()).kind == "persons"
+
+
 def test_cells_hold_near_rows_few_of_them_and_equal_rows_together():
     inputs = torch.randn(500, 4, generator=torch.manual_seed(0))
     inputs[100:140] = inputs[100]
