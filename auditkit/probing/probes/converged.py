@@ -13,6 +13,7 @@ from auditkit.probing.probes.logistic import logistics
 
 Floats = NDArray[np.float64]
 
+BEND = 0.25  # of the loss, of two classes alike: a ridge's penalties bear on a bend of 1
 ROUGH = 1e-5  # how flat a loss must be while penalties are compared
 WORSE = 2  # penalties in a row that do worse, after which smaller ones are not tried
 
@@ -46,7 +47,7 @@ def chosen_penalty(x: Floats, labels: Labels, fitted: np.ndarray, validation: np
     """The penalty a row with the least log loss on validation rows, from large to small."""
     require_to_be_classes(labels)
     target = np.eye(len(labels.levels))[labels.values[fitted]]
-    tried = sorted(PENALTIES, reverse=True)
+    tried = [one * BEND for one in sorted(PENALTIES, reverse=True)]
     path = logistics(x[fitted], target, [one * len(target) for one in tried], flat=ROUGH)
     best, least, worse = tried[0], np.inf, 0
     rows, truth = x[validation], labels.values[validation]

@@ -53,6 +53,8 @@ def odds(scores: Floats, classes: np.ndarray) -> Odds:
         if flat:
             break
         slope, constant = _shorter(scaled, target, slope, constant, step)
+    if slope <= 0:  # scores that mislead on rows of their own say nothing: frequencies alone do
+        return Odds(slopes=np.zeros((width, width)), constant=np.log(target.mean(axis=0)))
     found = Odds(slopes=np.diag(slope / share), constant=constant)
     return found if width == 2 else _crossed(scores, target, found)
 

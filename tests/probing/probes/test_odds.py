@@ -62,3 +62,10 @@ def test_a_closed_form_costs_little_more_than_converged_logistic_regression(
     best = loss(peer.predict_proba(x[far]), y[far])
     raw = loss(softmax(ridge.said(x[far]), axis=1), y[far])
     assert loss(said, y[far]) < (1 + more) * best < 0.9 * raw
+
+
+def test_scores_that_mislead_say_nothing() -> None:
+    classes = np.repeat([0, 1], [60, 20])
+    scores = 1 - np.eye(2)[classes]
+    said = odds(scores, classes).of(scores)
+    assert said[:, 1] == pytest.approx(0.25, abs=0.01)
