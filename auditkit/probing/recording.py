@@ -42,16 +42,14 @@ class Recording(Mapping[str, Tensor]):
         spots: Sequence[Spot],
         stores: Mapping[str, Store],
         *,
-        dtype: torch.dtype | None,
         pool: Pool | None,
         lengths: Lengths | None,
     ) -> None:
         self._spots = {one.name: one for one in spots}
         self._stores = stores
-        self._dtype, self._pool, self._told = dtype, pool, lengths
-        self._pending: list[tuple[str, Tensor, Tensor | None]] = []
+        self._pool, self._told = pool, lengths
+        self._pending: list[tuple[str, Tensor | None]] = []
         self._lengths: dict[str, list[Tensor | None]] = {name: [] for name in self._spots}
-        self._rows = dict.fromkeys(self._spots, 0)
 
     def __getitem__(self, name: str) -> Tensor:
         self._require(name)
@@ -70,7 +68,7 @@ class Recording(Mapping[str, Tensor]):
         return name in self._spots
 
     def __repr__(self) -> str:
-        return f"Recording({', '.join(f'{name}: {self._rows[name]} rows' for name in self)})"
+        return f"Recording({', '.join(f'{name}: {self._stores[name].rows} rows' for name in self)})"
 
     def lengths(self, name: str) -> Tensor | None:
         """The steps of each row in what a layer gave, (n,); None where they are not known."""
@@ -114,24 +112,23 @@ class Recording(Mapping[str, Tensor]):
         if self._pool is not None:
             where = None if spot.steps is None else axis
             numbers, lengths = pooled(numbers, lengths, pool=self._pool, axis=where), None
-        kept = _copy(numbers, self._dtype or numbers.dtype)
+        beyond = None
         if axis is not None and lengths is not None:
             beyond = ~present(lengths, numbers.shape[axis])  # (n, T)
-            kept.movedim(axis, 1)[beyond] = 0
-        self._rows[spot.name] += len(numbers)
-        self._pending.append((spot.name, kept, lengths))
+        self._stores[spot.name].add(numbers, beyond, axis or 1)
+        self._pending.append((spot.name, lengths))
 
     def commit(self) -> None:
         """Keep what was taken in a pass."""
-        for name, numbers, lengths in self._pending:
-            self._stores[name].add(numbers)
+        for name, lengths in self._pending:
+            self._stores[name].commit()
             self._lengths[name].append(lengths)
         self._pending.clear()
 
     def drop(self) -> None:
         """Forget what was taken in a pass that failed."""
-        for name, numbers, _ in self._pending:
-            self._rows[name] -= len(numbers)
+        for name, _ in self._pending:
+            self._stores[name].drop()
         self._pending.clear()
 
     def _require(self, name: str) -> Spot:
@@ -145,7 +142,7 @@ class Recording(Mapping[str, Tensor]):
         """The steps of each row on the CPU: as the layer tells, or as they were given."""
         told = self._told_of(spot.name)
         if lengths is None and told is not None:
-            start = self._rows[spot.name]
+            start = self._stores[spot.name].rows
             lengths = told[start : start + len(numbers)]
         if lengths is None:
             return None
@@ -184,10 +181,10 @@ def record(
     """
     spots = spots_of(model, layers)
     with ExitStack() as kept:
-        stores = {one.name: _store(one, to, pool) for one in spots}
+        stores = {one.name: _store(one, to, dtype, pool) for one in spots}
         for store in stores.values():
             kept.callback(store.close)
-        found = Recording(spots, stores, dtype=dtype, pool=pool, lengths=lengths)
+        found = Recording(spots, stores, pool=pool, lengths=lengths)
         kept.callback(found.drop)
         passes = Passes(model, spots, kept, begin=found.drop, end=found.commit)
 
@@ -257,19 +254,12 @@ def _checked(changed: Tensor, numbers: Tensor, layer: str) -> Tensor:
     return changed.to(device=numbers.device, dtype=numbers.dtype)
 
 
-def _copy(numbers: Tensor, dtype: torch.dtype) -> Tensor:
-    """The numbers on the CPU, as they lie in memory, free of inference mode."""
-    with torch.inference_mode(False):
-        kept = torch.empty_like(numbers, dtype=dtype, device="cpu", requires_grad=False)
-    return kept.copy_(numbers)
-
-
-def _store(spot: Spot, to: str | Path, pool: Pool | None) -> Store:
+def _store(spot: Spot, to: str | Path, dtype: torch.dtype | None, pool: Pool | None) -> Store:
     ragged = () if pool is not None else spot.steps
     if to == "memory":
-        return InMemory(spot.name, ragged)
+        return InMemory(spot.name, ragged, dtype)
     if to == "disk":
-        return OnDisk(spot.name, ragged, None)
+        return OnDisk(spot.name, ragged, dtype, None)
     if isinstance(to, str) or not to.is_dir():
         raise UsageError(f"no folder {str(to)!r} to record to: give 'memory', 'disk' or a folder")
-    return OnDisk(spot.name, ragged, to)
+    return OnDisk(spot.name, ragged, dtype, to)

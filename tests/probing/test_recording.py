@@ -90,6 +90,30 @@ def test_passes_of_different_lengths_are_the_same_from_disk(to: str):
     assert bool((whole[:4, 2:] == 0).all())
 
 
+@pytest.mark.parametrize("to", ["memory", "disk"])
+def test_what_was_read_between_passes_stays_as_it_was_while_more_come(to: str):
+    model, (rows,) = nets.plain()
+    with torch.no_grad(), record(model, "0", to=to) as activations:
+        model(rows)
+        early = activations["0"]
+        wanted = early.clone()
+        for _ in range(12):
+            model(torch.randn(1000, 4))
+        assert torch.equal(early, wanted)
+        assert torch.equal(activations["0"][:6], wanted)
+    assert activations["0"].shape == (12_006, 5)
+
+
+def test_passes_of_no_rows_and_of_no_steps_are_kept_as_they_are():
+    model, (rows,) = nets.plain()
+    for to in ("memory", "disk"):
+        with torch.no_grad(), record(model, "0", to=to) as activations:
+            model(rows[:0])
+            assert activations["0"].shape == (0, 5)
+            model(rows)
+        assert activations["0"].shape == (6, 5)
+
+
 def test_recordings_on_disk_leave_no_file_while_open_or_after(tmp_path: Path):
     model, inputs = nets.plain()
     with record(model, ["0", "1"], to=tmp_path) as activations:
