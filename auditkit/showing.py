@@ -11,7 +11,7 @@ The room itself draws nothing: a row of DRAWN names the function that turns a re
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
@@ -53,6 +53,12 @@ DRAWN: Mapping[str, Drawn] = {
     f"{ROOM}.probes.sweep.Sweep": Drawn(
         title="What is read from each layer", views="sweep_views:sweep_views"
     ),
+    f"{ROOM}.probes.reading.Reading": Drawn(
+        title="What a probe reads",
+        views="readings_views:readings_views",
+        by=lambda one: {one.labels.name: one},
+    ),
+    f"{ROOM}.usage.results.Usage": Drawn(title="Encoded or used", views="usage_views:usage_views"),
     f"{ROOM}.concepts.sensitivity.TCAV": Drawn(
         title="Whether answers follow concepts", views="concepts_views:tcav_views"
     ),
@@ -72,6 +78,55 @@ DRAWN: Mapping[str, Drawn] = {
     ),
     f"{ROOM}.causes.steering.Steered": Drawn(
         title="Moving a layer along a direction", views="causes_views:steered_views"
+    ),
+    f"{ROOM}.similarity.alignment.Comparison": Drawn(
+        title="How alike layers are", views="similarity_views:comparison_views"
+    ),
+    f"{ROOM}.similarity.measured.Similarity": Drawn(
+        title="How alike two layers are", views="similarity_views:measured_views"
+    ),
+    f"{ROOM}.similarity.canonical.Canonical": Drawn(
+        title="Directions that two layers share", views="similarity_views:canonical_views"
+    ),
+    f"{ROOM}.dimension.Geometry": Drawn(
+        title="The shape of what layers hold", views="similarity_views:geometry_views"
+    ),
+    f"{ROOM}.units.doubles.Doubles": Drawn(title="Doubled units", views="units_views:pairs_views"),
+    f"{ROOM}.units.selective.UnitSelectivity": Drawn(
+        title="What single units tell apart", views="units_views:selectivity_views"
+    ),
+    f"{ROOM}.units.excitation.Exciting": Drawn(
+        title="What excites units most", views="units_views:exciting_views"
+    ),
+    f"{ROOM}.units.gradients.GradientFlow": Drawn(
+        title="What reaches each layer in training", views="units_views:flow_views"
+    ),
+    f"{ROOM}.lens.answers.Lens": Drawn(
+        title="When answers are settled", views="lens_views:lens_views"
+    ),
+    f"{ROOM}.lens.tuned.TunedLens": Drawn(
+        title="When answers are settled", views="lens_views:lens_views"
+    ),
+    f"{ROOM}.lens.grids.LensGrid": Drawn(
+        title="One text, layer by layer", views="lens_views:grid_views"
+    ),
+    f"{ROOM}.lens.attention_heads.Repetition": Drawn(
+        title="Heads that look back", views="lens_views:repetition_views"
+    ),
+    f"{ROOM}.latents.directions.Directions": Drawn(
+        title="Directions of a latent space", views="latents_views:directions_views"
+    ),
+    f"{ROOM}.latents.channels.Channels": Drawn(
+        title="What channels of a generator control", views="latents_views:channels_views"
+    ),
+}
+# The same of mappings from names of layers to these.
+MAPPED: Mapping[str, Drawn] = {
+    f"{ROOM}.probes.reading.Reading": Drawn(
+        title="What probes read", views="readings_views:readings_views"
+    ),
+    f"{ROOM}.units.census.UnitCount": Drawn(
+        title="Dead and saturated units", views="units_views:census_views"
     ),
 }
 
@@ -163,16 +218,36 @@ def _one(result: Any) -> Shown:
         return Shown(title=result.title, facts=facts, views=result.views, frame=frames[0])
     if isinstance(result, pd.DataFrame):
         return Shown(title="A frame", facts={}, views=(_table(result),), frame=result)
-    names = [f"{one.__module__}.{one.__qualname__}" for one in type(result).__mro__]
-    row = next((DRAWN[name] for name in names if name in DRAWN), None)
-    if row is not None:
-        views, facts = row.of(result), _facts(result)
-        return Shown(title=row.title, facts=facts, views=views, frame=result.frame)
+    if (row := _row(DRAWN, result)) is not None:
+        views = row.of(result) or (_table(result.frame),)
+        return Shown(title=row.title, facts=_facts(result), views=views, frame=result.frame)
     frame = getattr(result, "frame", None)
-    if names[0].startswith(f"{ROOM}.") and isinstance(frame, pd.DataFrame):
+    if type(result).__module__.startswith(f"{ROOM}.") and isinstance(frame, pd.DataFrame):
         title, facts = type(result).__name__, _facts(result)
         return Shown(title=title, facts=facts, views=(_table(frame),), frame=frame)
+    rows = {_row(MAPPED, one) for one in result.values()} if isinstance(result, Mapping) else set()
+    if len(rows) == 1 and (row := rows.pop()) is not None:
+        together = _together(result)
+        views = row.of(result) or (_table(together),)
+        return Shown(title=row.title, facts={}, views=views, frame=together)
     raise UsageError(f"{type(result).__name__} cannot be shown; {_known()}")
+
+
+def _row(table: Mapping[str, Drawn], result: Any) -> Drawn | None:
+    names = [f"{one.__module__}.{one.__qualname__}" for one in type(result).__mro__]
+    return next((table[name] for name in names if name in table), None)
+
+
+def _together(results: Mapping[str, Any]) -> pd.DataFrame:
+    """The frames of results by layer, below each other."""
+    frames = [
+        one.frame if hasattr(one, "frame") else pd.DataFrame([asdict(one)])
+        for one in results.values()
+    ]
+    rows = [name for name, one in zip(results, frames, strict=True) for _ in range(len(one))]
+    found: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    found.insert(0, "layer", rows)
+    return found
 
 
 def _facts(result: Any) -> dict[str, str]:

@@ -13,6 +13,8 @@ from torch import nn
 import auditkit
 from auditkit import probing
 from auditkit.errors import UsageError
+from auditkit.models.transformer import Decoder
+from auditkit.models.transformer.decoder import DecoderOptions
 from auditkit.probing.causes.ablation import ablate
 from auditkit.probing.causes.approximation import attribution_patching
 from auditkit.probing.causes.harm import harm_by_group
@@ -20,11 +22,23 @@ from auditkit.probing.causes.patching import patch
 from auditkit.probing.causes.steering import steer
 from auditkit.probing.concepts.examples import concept_of
 from auditkit.probing.concepts.sensitivity import tcav
+from auditkit.probing.latents.attributes import image_properties
+from auditkit.probing.latents.channels import generator_units
+from auditkit.probing.latents.directions import latent_directions
+from auditkit.probing.latents.making import making
+from auditkit.probing.lens.answers import logit_lens
+from auditkit.probing.lens.attention_heads import repetition
+from auditkit.probing.lens.grids import lens_grid
+from auditkit.probing.lens.passages import passages_of
+from auditkit.probing.lens.tuned import tuned_lens
 from auditkit.probing.probes.labels import labels_of
-from auditkit.probing.probes.reading import read
+from auditkit.probing.probes.reading import read, read_layers
 from auditkit.probing.probes.sweep import sweep
+from auditkit.probing.units.gradients import gradient_flow
+from auditkit.probing.usage.measured import encoded_or_used
 from auditkit.results import Bars, Section, Table
-from auditkit.showing import DRAWN, MOST_ROWS, Shown, show
+from auditkit.runtime import Runtime
+from auditkit.showing import DRAWN, MAPPED, MOST_ROWS, Shown, show
 from tests.report.samples import NASTY
 from tests.report.test_html import Outline
 
@@ -53,9 +67,7 @@ def answers() -> np.ndarray:
 
 
 def swept(name: str = "gender"):
-    with probing.record(network(), ["0", "2"]) as activations, torch.no_grad():
-        network()(inputs())
-    return sweep(dict(activations), labels_of(groups(), name=name), inputs=inputs())
+    return sweep(held(), labels_of(groups(), name=name), inputs=inputs())
 
 
 def ablated():
@@ -68,8 +80,52 @@ def harm():
     return harm_by_group([("0", "unit 1"), ("0", "unit 2")], change, groups(), draws=50, rng=rng)
 
 
+def held() -> dict[str, torch.Tensor]:
+    with probing.record(network(), ["0", "2"]) as activations, torch.no_grad():
+        network()(inputs())
+    return dict(activations)
+
+
+def used():
+    return encoded_or_used(
+        network(),
+        inputs(),
+        labels_of(groups(), name="gender"),
+        labels_of(answers().astype(str), name="answer"),
+        logits=lambda outputs: outputs[:, 1] - outputs[:, 0],
+        positive="1",
+        draws=1,
+    )
+
+
+def flowing():
+    batches = [((inputs(),), torch.from_numpy(answers()))]
+    return gradient_flow(network(), batches, nn.CrossEntropyLoss(reduction="none"))
+
+
+@cache
+def writer() -> nn.Module:
+    options = DecoderOptions(width=16, depth=2, heads=2)
+    torch.manual_seed(0)
+    return Decoder(20, 16, options).eval()
+
+
+def texts(seed: int = 0):
+    return passages_of(torch.from_numpy(np.random.default_rng(seed).integers(4, 20, (24, 12))))
+
+
+@cache
+def making_images():
+    torch.manual_seed(0)
+    stage = nn.Sequential(nn.Linear(4, 8 * 16), nn.Unflatten(1, (8, 4, 4)), nn.Tanh())
+    generator = nn.Sequential(stage, nn.ConvTranspose2d(8, 1, 2, 2), nn.Sigmoid()).eval()
+    return making(generator, 4, image_properties, runtime=Runtime(device="cpu"))
+
+
 EXAMPLES = {
     "Sweep": swept,
+    "Reading": lambda: read(inputs(), labels_of(groups(), name="gender")),
+    "Usage": used,
     "TCAV": lambda: tcav(
         network(), ["0"], inputs(), concept_of(groups() == "women", name="g"), targets=1, draws=20
     ),
@@ -82,6 +138,20 @@ EXAMPLES = {
     "Steered": lambda: steer(
         network(), "0", np.eye(8)[0], [-1.0, 0.0, 1.0], inputs(), targets=1, draws=5
     ),
+    "Comparison": lambda: probing.compare(held()),
+    "Similarity": lambda: probing.cka(inputs(), inputs() ** 2, permutations=19),
+    "Canonical": lambda: probing.cca(inputs(), inputs() ** 2),
+    "Geometry": lambda: probing.geometry(held()),
+    "Doubles": lambda: probing.duplicates(torch.cat([inputs(), 2 * inputs()], dim=1)),
+    "UnitSelectivity": lambda: probing.unit_selectivity(inputs(), labels_of(groups(), name="g")),
+    "Exciting": lambda: probing.exciting(network(), "0", [0, 1], [inputs()], k=2),
+    "GradientFlow": flowing,
+    "Lens": lambda: logit_lens(writer(), texts()),
+    "TunedLens": lambda: tuned_lens(writer(), texts(1), texts(2)),
+    "LensGrid": lambda: lens_grid(writer(), texts()),
+    "Repetition": lambda: repetition(writer(), range(4, 20), length=6, texts=4),
+    "Directions": lambda: latent_directions(making_images(), images=60, moved=8),
+    "Channels": lambda: generator_units(making_images(), images=4, most=4, mixtures=8),
 }
 MADE = cache(lambda name: EXAMPLES[name]())
 
@@ -90,11 +160,11 @@ def test_there_is_an_example_of_everything_that_is_drawn():
     assert {name.rsplit(".", 1)[1] for name in DRAWN} == set(EXAMPLES)
 
 
-@pytest.mark.parametrize("name", DRAWN)
+@pytest.mark.parametrize("name", [*DRAWN, *MAPPED])
 def test_every_name_is_that_of_a_type_and_of_a_function(name):
     module, kind = name.rsplit(".", 1)
     assert isinstance(getattr(import_module(module), kind), type)
-    views, function = DRAWN[name].views.split(":")
+    views, function = (DRAWN | MAPPED)[name].views.split(":")
     assert callable(getattr(import_module(f"auditkit.checks.inside.{views}"), function))
 
 
@@ -115,6 +185,7 @@ def test_every_result_is_seen(name):
     pictures = [one for one in shown.views if not isinstance(one, Table)]
     assert len(shown.figures) == len(pictures)
     assert all(len(one.data) > 0 for one in shown.figures)
+    assert shown.page().startswith("<!doctype html>")
     assert len(repr(shown)) < 200
 
 
@@ -137,12 +208,28 @@ def test_several_results_are_seen_below_each_other():
     assert shown.title == f"{show(one).title}; {show(other).title}"
 
 
+def test_readings_by_layer_are_seen_together():
+    found = read_layers(held(), labels_of(groups(), name="gender"))
+    shown = show(found)
+    assert list(shown.frame["layer"]) == ["0", "0", "2", "2"]
+    (view,) = shown.views
+    assert list(view.frame["layer"]) == ["0", "2"]
+    assert view.reference == found["0"].chance
+
+
+def test_idle_units_are_seen_by_activation_and_none_is_said_too():
+    shown = show(probing.layer_census(network(), [(inputs(),)]))
+    assert list(shown.frame["layer"]) == ["1"]
+    assert len(shown.views) == 1
+
+
 def test_a_result_without_pictures_of_its_own_is_a_table_of_its_frame():
-    reading = read(inputs(), labels_of(groups(), name="gender"))
-    shown = show(reading)
-    assert shown.title == "Reading"
+    with probing.record(network(), ["0"]) as recording, torch.no_grad():
+        network()(inputs())
+    shown = show(recording)
+    assert shown.title == "Recording"
     assert isinstance(shown.views[0], Table)
-    assert shown.frame.equals(reading.frame)
+    assert shown.frame.equals(recording.frame)
     with pytest.raises(UsageError, match="no picture; look at its frame"):
         _ = shown.figure
 
