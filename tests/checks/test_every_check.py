@@ -335,6 +335,20 @@ CASES = {
         {"max_changed": 0.05},
     ),
     "layers": Cases(network, network, lambda: subject(gap_of(0.0))),
+    "units": Cases(
+        lambda: network((3.0, 2.0, 1.0, 0.0, 0.0)),
+        lambda: network((0.0, 2.0, 1.0, 0.0, 0.0)),
+        lambda: subject(gap_of(0.0)),
+        {"max_auc": 0.75},
+    ),
+    "concepts": Cases(
+        lambda: network((3.0, 2.0, 1.0, 0.0, 0.0)),
+        lambda: network((0.0, 2.0, 1.0, 0.0, 0.0)),
+        lambda: subject(gap_of(0.0)),
+    ),
+    "causes": Cases(
+        lambda: network((3.0, 2.0, 1.0, 0.0, 0.0)), network, lambda: learner("decoder")
+    ),
 }
 ONLY_MEASURES = {
     "layers",
@@ -351,6 +365,8 @@ ONLY_MEASURES = {
     "training-rows",
     "lens",
     "latents",
+    "concepts",
+    "causes",
 }
 
 

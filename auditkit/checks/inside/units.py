@@ -25,6 +25,7 @@ from auditkit.represented import Asked, Represented
 from auditkit.results import Finding, Section, Status, Unit, View
 from auditkit.subject import Subject
 
+FEWEST = 20  # rows
 FOLLOWED = 256  # rows whose gradients are looked at
 COUNTED = 1024  # rows, or some more, on which dead units are counted
 AT_ONCE = 64  # of them a pass, which keeps what the way back needs
@@ -45,6 +46,10 @@ class Known(NamedTuple):
 def run(check: Units, subject: Subject) -> Iterator[Finding | Section]:
     """Findings of idle, doubled and selective units and of the gradient, and tables."""
     found = subject.represented
+    if len(found.rows) < FEWEST:
+        raise NotApplicable(
+            f"{len(found.rows)} rows are too few to tell units apart: {FEWEST} are needed"
+        )
     yield from _idle(check, found)
     columns = _columns(check, subject, found)
     for name in columns:
