@@ -40,6 +40,27 @@ if TYPE_CHECKING:
     from auditkit.probing.erasure.leace import random_eraser as random_eraser
     from auditkit.probing.erasure.moments import Moments as Moments
     from auditkit.probing.erasure.nullspace import nullspace_eraser as nullspace_eraser
+    from auditkit.probing.latents.attributes import attributes_of as attributes_of
+    from auditkit.probing.latents.attributes import image_properties as image_properties
+    from auditkit.probing.latents.channels import Channels as Channels
+    from auditkit.probing.latents.channels import generator_units as generator_units
+    from auditkit.probing.latents.directions import Directions as Directions
+    from auditkit.probing.latents.directions import latent_directions as latent_directions
+    from auditkit.probing.latents.making import Making as Making
+    from auditkit.probing.latents.making import made_by as made_by
+    from auditkit.probing.lens.answers import Lens as Lens
+    from auditkit.probing.lens.answers import logit_lens as logit_lens
+    from auditkit.probing.lens.attention_heads import Repetition as Repetition
+    from auditkit.probing.lens.attention_heads import head_habits as head_habits
+    from auditkit.probing.lens.attention_heads import repetition as repetition
+    from auditkit.probing.lens.exits import Exits as Exits
+    from auditkit.probing.lens.exits import exits_of as exits_of
+    from auditkit.probing.lens.grids import LensGrid as LensGrid
+    from auditkit.probing.lens.grids import lens_grid as lens_grid
+    from auditkit.probing.lens.passages import Passages as Passages
+    from auditkit.probing.lens.passages import passages_of as passages_of
+    from auditkit.probing.lens.tuned import TunedLens as TunedLens
+    from auditkit.probing.lens.tuned import tuned_lens as tuned_lens
     from auditkit.probing.pooling import vectors as vectors
     from auditkit.probing.probes.code import Code as Code
     from auditkit.probing.probes.code import online_code as online_code
@@ -161,6 +182,27 @@ _PUBLIC = {
     "nullspace_eraser": "auditkit.probing.erasure.nullspace",
     "encoded_or_used": "auditkit.probing.usage.measured",
     "Usage": "auditkit.probing.usage.results",
+    "attributes_of": "auditkit.probing.latents.attributes",
+    "image_properties": "auditkit.probing.latents.attributes",
+    "Channels": "auditkit.probing.latents.channels",
+    "generator_units": "auditkit.probing.latents.channels",
+    "Directions": "auditkit.probing.latents.directions",
+    "latent_directions": "auditkit.probing.latents.directions",
+    "Making": "auditkit.probing.latents.making",
+    "made_by": "auditkit.probing.latents.making",
+    "Lens": "auditkit.probing.lens.answers",
+    "logit_lens": "auditkit.probing.lens.answers",
+    "Repetition": "auditkit.probing.lens.attention_heads",
+    "head_habits": "auditkit.probing.lens.attention_heads",
+    "repetition": "auditkit.probing.lens.attention_heads",
+    "Exits": "auditkit.probing.lens.exits",
+    "exits_of": "auditkit.probing.lens.exits",
+    "LensGrid": "auditkit.probing.lens.grids",
+    "lens_grid": "auditkit.probing.lens.grids",
+    "Passages": "auditkit.probing.lens.passages",
+    "passages_of": "auditkit.probing.lens.passages",
+    "TunedLens": "auditkit.probing.lens.tuned",
+    "tuned_lens": "auditkit.probing.lens.tuned",
     "Recording": "auditkit.probing.recording",
     "record": "auditkit.probing.recording",
     "replace": "auditkit.probing.recording",

@@ -12,7 +12,7 @@ from auditkit.models.gan import GAN
 from auditkit.probing.latents.attributes import attributes_of
 from auditkit.probing.latents.channels import Channels, generator_units
 from auditkit.probing.latents.directions import Direction, Directions, latent_directions
-from auditkit.probing.latents.making import Making, making
+from auditkit.probing.latents.making import Making, made_by
 from auditkit.results import Finding, Section, Unit
 from auditkit.subject import Subject
 
@@ -51,7 +51,7 @@ def _making(subject: Subject) -> Making:
     model = predictor.checkpoint.model if isinstance(predictor, CheckpointModel) else None
     if not isinstance(model, GAN):
         raise NotApplicable("latent vectors are given to auditkit's own generators: this is none")
-    return making(
+    return made_by(
         model.generator.to(subject.runtime.resolved_device()),
         model.options.latent,
         attributes_of(subject.judge),

@@ -73,7 +73,7 @@ class Making:
             yield made
 
 
-def making(
+def made_by(
     generator: nn.Module,
     size: int,
     attributes: Attributes,

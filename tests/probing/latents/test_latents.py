@@ -8,7 +8,7 @@ from auditkit.models.gan import GAN, GANOptions
 from auditkit.probing.latents.attributes import attributes_of, image_properties
 from auditkit.probing.latents.channels import channels_of, generator_units
 from auditkit.probing.latents.directions import latent_directions
-from auditkit.probing.latents.making import making
+from auditkit.probing.latents.making import made_by
 from auditkit.runtime import Runtime
 
 SIZE, CHANNELS, SIDE = 12, 32, 8
@@ -57,7 +57,7 @@ class Planted(nn.Module):
 
 def planted(seed: int, light: str = "one", attributes=image_properties):
     model = Planted(seed, light).eval()
-    return model, making(model, SIZE, attributes, runtime=Runtime(device="cpu", seed=seed))
+    return model, made_by(model, SIZE, attributes, runtime=Runtime(device="cpu", seed=seed))
 
 
 def of(found, attribute: str):
@@ -120,7 +120,7 @@ class Squared(nn.Module):
 
 
 def test_taking_a_channel_out_undoes_what_it_did():
-    made = making(Squared(), SIZE, lambda images: image_properties(images)[["brightness"]])
+    made = made_by(Squared(), SIZE, lambda images: image_properties(images)[["brightness"]])
     found = generator_units(made, "stage", images=16).effects
     assert found.groupby("channel")["effect"].apply(np.ptp).drop(LIGHT).eq(0).all()
     (best,) = generator_units(made, "stage", images=16, most=CHANNELS).strongest
@@ -172,7 +172,7 @@ def test_our_own_generator_is_taken_as_it_is(conditional):
     pictures = type("Pictures", (), {"channels": 1, "height": 8, "width": 8})()
     options = GANOptions(latent=4, width=4, conditional=conditional)
     model = GAN(pictures, options, classes=3 if conditional else 0)
-    made = making(model.generator, 4, image_properties, classes=model.classes)
+    made = made_by(model.generator, 4, image_properties, classes=model.classes)
     assert channels_of(made) == ("norms.0", "norms.1")
     found = latent_directions(made, images=60, moved=5)
     assert found.frame.equals(latent_directions(made, images=60, moved=5).frame)
@@ -193,7 +193,7 @@ def test_each_latent_vector_keeps_its_class():
         def forward(self, latents: Tensor, classes: Tensor) -> Tensor:
             return (classes[:, None, None, None] * self.one).expand(-1, 1, 2, 2) / 2
 
-    made = making(Told(), 2, image_properties, classes=3)
+    made = made_by(Told(), 2, image_properties, classes=3)
     light = made.looked_at(torch.zeros(600, 2))["brightness"]
     assert list(light) == [one % 3 / 2 for one in range(600)]
 
@@ -212,11 +212,11 @@ def test_what_cannot_be_asked():
             return super().forward(latents)
 
     with pytest.raises(ModelError, match="it must give images"):
-        latent_directions(making(Flat(SIZE, 3), SIZE, image_properties))
+        latent_directions(made_by(Flat(SIZE, 3), SIZE, image_properties))
     model.patterns.data.zero_()
     model.lights.data.zero_()
     with pytest.raises(DataError, match="all alike"):
         latent_directions(made)
-    wrong = making(model, SIZE, lambda images: image_properties(images) * np.nan)
+    wrong = made_by(model, SIZE, lambda images: image_properties(images) * np.nan)
     with pytest.raises(DataError, match="attribute 'brightness' of the made images is NaN"):
         latent_directions(wrong)
