@@ -119,10 +119,23 @@ ENTRIES = (
         " out, in parts of the answer's range. Higher is better.",
     ),
     Entry(
+        "Compression (of labels)",
+        r"[Cc]ompression is|random labels",
+        "How many times shorter a column can be sent, row by row, to somebody who has a layer's"
+        " numbers and may learn from the rows sent so far. 1 is no gain; a column with a frequent"
+        " value is short by itself, so the same of labels drawn at random stands beside it.",
+    ),
+    Entry(
         "Consistency",
         r"\bconsistency\b",
         "How often a row and the rows most like it get the same answer, the sensitive columns left"
         " out. 100 % is the most; a model that says the same to nearly all is near it by chance.",
+    ),
+    Entry(
+        "Control task",
+        r"\bcontrol task|Control: labels",
+        "Labels drawn at random, the same for rows of one kind. Whoever gets them right has learnt"
+        " them by heart, so what is read of the real labels counts only beyond this.",
     ),
     Entry(
         "Dead unit",
@@ -375,6 +388,13 @@ ENTRIES = (
         " Predictive parity asks that it be the same in each group.",
     ),
     Entry(
+        "Probe",
+        r"\bprobes?\b",
+        "A simple reader that is shown what a layer holds of some rows and must say a column of"
+        " others. What it reads is there to be read; whether the network uses it is another"
+        " question.",
+    ),
+    Entry(
         "Proxy",
         r"\bprox(?:y|ies)\b",
         'A column that gives another one away, as the relationship "husband" gives gender away. A'
@@ -418,6 +438,12 @@ ENTRIES = (
         "Selection rate",
         r"selection[ _]rate",
         "The share of a group's rows that get the favoured decision.",
+    ),
+    Entry(
+        "Selectivity (of a probe)",
+        r"\b[Ss]electivity\b",
+        "What a probe reads beyond what it reads of labels drawn at random: near 0 it may have"
+        " learnt by heart.",
     ),
     Entry(
         "Sensitive column",
@@ -478,6 +504,12 @@ ENTRIES = (
         "True positive rate",
         r"true positive",
         "Among rows with the positive outcome, the share that the model finds.",
+    ),
+    Entry(
+        "Untrained twin",
+        r"\buntrained\b",
+        "The same network with the weights it could have begun with. What its layers give away was"
+        " not learnt.",
     ),
     Entry(
         "Update over weights",

@@ -61,10 +61,10 @@ def table_of(sweep: Sweep) -> Table:
     }
     if classes:
         columns |= {
-            "compression": found["compression"],
-            "of the control": found["control compression"],
+            "compression": found["compression"].round(2),
+            "of random labels": found["control compression"].round(2),
         }
-    columns["bits"] = found["information"]
+    columns["bits"] = found["information"].round(2)
     frame = pd.DataFrame(columns).round(3)
     return Table(
         title=f"Reading {sweep.labels.name}, layer by layer",

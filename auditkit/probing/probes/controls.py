@@ -25,7 +25,7 @@ CELL = 8  # rows of a cell at most: of five parts, some of them are fitted on an
 MADE = {
     "given": "the types given",
     "persons": "persons",
-    "cells": "cells of the input, of like rows",
+    "cells": "groups of rows whose inputs are alike",
     "rows": "single rows",
 }
 
@@ -64,7 +64,7 @@ class Types:
                 f"Control: {what}, none of which a probe sees again: it cannot learn them by "
                 "heart, and the control is chance."
             )
-        return f"Control: {what}; of {share:.0%} of rows the probe has seen the type before."
+        return f"Control: {what}; the probe has met the type of {100 * share:.0f} % of rows before."
 
 
 def capacity(types: int, dimensions: int) -> float:

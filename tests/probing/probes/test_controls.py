@@ -115,7 +115,7 @@ def test_the_note_counts_rows_whose_type_was_seen():
     types = types_of(labels, types=[0] * 15 + list(range(1, 16)), rng=rng())
     parts = np.arange(30) % 3
     assert types.seen(parts) == 0.5
-    assert "50% of rows" in types.note(parts)
+    assert "50 % of rows" in types.note(parts)
 
 
 def test_what_is_wrong_is_said_in_one_sentence():
