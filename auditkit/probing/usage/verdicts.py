@@ -33,9 +33,9 @@ class Limits:
     Areas are given the target, 1/2 by chance: readable where it is at least `read` and clear of
     1/2, not readable where it is surely below `unread`. used: surely more than `material` of the
     decisions changed (of numbers, standard deviations), and a shift surely beyond that of random
-    directions. Not used: surely less than `few` changed and no shift that is clear of 0, or less
-    than `material`; and at least the part `undone` of what was to be erased was erased on rows that
-    the eraser did not see.
+    directions. Not used: surely less than `few` changed and no such shift, or less than `material`;
+    and at least the part `undone` of what was to be erased was erased on rows that the eraser did
+    not see.
     """
 
     read: float = 0.55
@@ -77,7 +77,7 @@ def verdict_of(seen: Evidence, limits: Limits, questions: int) -> tuple[Verdict,
         return Verdict.USED, ""
     if seen.undone < limits.undone:
         return Verdict.INSUFFICIENT, "too few rows to find what is to be erased"
-    if high < limits.few and (lowest <= 0 or high < limits.material):
+    if high < limits.few and (lowest <= seen.random_shift or high < limits.material):
         return Verdict.NOT_USED, ""
     return Verdict.INSUFFICIENT, "whether more changes than by chance is not clear"
 
