@@ -137,19 +137,20 @@ class MiniLM(nn.Module):
             )
 
 
-def load_minilm() -> tuple[MiniLM, Tokenize]:
+def load_minilm(*, longest: int = LONGEST) -> tuple[MiniLM, Tokenize]:
     """The pretrained MiniLM, in eval mode, and its own tokenizer; fetched once (80 MB) and kept.
 
-    Six layers, 22.6 million parameters. Raises FetchError where it cannot be had, ChecksumError
+    Six layers, 22.6 million parameters; texts are cut at `longest` pieces. Raises FetchError where it cannot be had, ChecksumError
     where what comes is not what was promised.
     """
-    return of_files(published())
+    return of_files(published(), longest=longest)
 
 
-def of_files(found: Mapping[str, bytes]) -> tuple[MiniLM, Tokenize]:
+def of_files(found: Mapping[str, bytes], *, longest: int = LONGEST) -> tuple[MiniLM, Tokenize]:
     """A BERT of these files: config.json, model.safetensors and tokenizer.json.
 
-    Raises ModelError where they are broken, ask for too much or do not fit each other.
+    Raises UsageError for texts of fewer than 3 pieces, ModelError where files are broken, ask for
+    too much or do not fit each other.
     """
     missing = [one for one in (CONFIG, WEIGHTS, TOKENIZER) if one not in found]
     if missing:
@@ -163,7 +164,7 @@ def of_files(found: Mapping[str, bytes]) -> tuple[MiniLM, Tokenize]:
     except RuntimeError as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{WEIGHTS} does not fit {CONFIG}: {reason}") from error
-    return model.eval(), _tokenize(found[TOKENIZER], options)
+    return model.eval(), _tokenize(found[TOKENIZER], options, longest)
 
 
 def options_of(config: bytes) -> BertOptions:
@@ -235,7 +236,9 @@ def _names(depth: int) -> list[tuple[str, tuple[str, ...]]]:
     return found
 
 
-def _tokenize(content: bytes, options: BertOptions) -> Tokenize:
+def _tokenize(content: bytes, options: BertOptions, longest: int) -> Tokenize:
+    if longest < 3:  # what begins a text, what ends it, and something between them
+        raise UsageError(f"longest is {longest}: a text has 3 pieces or more")
     try:
         made = Tokenizer.from_str(content.decode())
     except Exception as error:  # the library raises no class of its own
@@ -245,7 +248,7 @@ def _tokenize(content: bytes, options: BertOptions) -> Tokenize:
             f"{TOKENIZER} has {made.get_vocab_size()} pieces, the network {options.vocabulary}"
         )
     made.no_padding()
-    made.enable_truncation(min(LONGEST, options.longest))
+    made.enable_truncation(min(longest, options.longest))
 
     def tokenize(texts: Sequence[str]) -> tuple[Tensor, Tensor]:
         if isinstance(texts, str) or not len(texts) or not all(isinstance(t, str) for t in texts):

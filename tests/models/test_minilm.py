@@ -180,6 +180,10 @@ def test_texts_are_cut_into_the_networks_own_pieces():
     assert tokens[0].tolist()[:6] == [2, 4, 1, 3, 0, 0]  # "fitting" has no beginning here
     assert lengths.tolist() == [4, 4, 9]
     assert tokens[2].tolist() == [2, *[10] * 7, 3]
+    _, short = of_files(small(), longest=4)
+    assert short(["a coat it fits"])[0].tolist() == [[2, 10, 11, 3]]
+    with pytest.raises(UsageError, match="3 pieces or more"):
+        of_files(small(), longest=2)
     with pytest.raises(UsageError, match="a list of texts"):
         tokenize("one text")
 
