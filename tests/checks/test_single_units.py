@@ -33,9 +33,17 @@ def test_a_network_that_carries_the_group_has_units_that_know_it_and_a_blind_one
     blind = of_metric(outcome(network(BLIND))[0], "AUC")
     assert knows.interval[0] > 0.75
     assert blind.interval[0] < 0.5 < blind.interval[1]
-    assert "16 differ by it at all (by chance 1)" in knows.message
-    assert "in the same network untrained" in blind.message
+    assert "of 16 units single out a group of group, untrained" in knows.message
+    assert "0 of 16 units" in blind.message
+    assert "less than a unit did before the network was trained" in blind.message
     assert knows.where["column"] == "group"
+
+
+def test_a_table_says_how_many_differ_beside_chance():
+    for weights, known in ((KNOWS, 16), (BLIND, 0)):
+        table = outcome(network(weights))[1][1].views[0].frame.set_index("column")
+        assert table["differ at all"]["group"] == known
+        assert table["by chance"]["group"] == 1
 
 
 def test_limits_decide():

@@ -23,6 +23,7 @@ from auditkit.probing.units.gradients import GradientFlow, gradient_flow
 from auditkit.probing.units.selective import Ranked, ranked
 from auditkit.represented import Asked, Represented
 from auditkit.results import Finding, Section, Status, Unit, View
+from auditkit.statistics.estimate import Estimate
 from auditkit.subject import Subject
 
 FEWEST = 20  # rows
@@ -159,13 +160,12 @@ def _selective(check: Units, known: Known) -> Finding:
     assert beside is not None, "asked for above"
     layer, unit = best
     value, null = unit.told_apart, beside[1].told_apart
-    group = f"{unit.level!r} from all others" if unit.level else column
+    group = f"{column} {unit.level!r}" if unit.level else column
     return finding(
-        f"{found.strong:,} of {found.units:,} units single out a group of {column} by themselves "
-        f"(in the same network untrained {control.strong:,}); {found.at_level:,} differ by it at "
-        f"all (by chance {found.by_chance:.0f}). The strongest, unit {unit.unit} of {layer}, tells "
-        f"{group} with an AUC of {value.value:.2f} ({value.low:.2f} to {value.high:.2f}) on rows "
-        f"that did not choose it; the strongest of the untrained network {null.value:.2f}.",
+        f"Unit {unit.unit} of {layer} alone tells {group} from all others with an AUC of "
+        f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f}); {_beside(value, null)} "
+        f"({null.value:.2f}). {found.strong:,} of {found.units:,} units single out a group of "
+        f"{column}, untrained {control.strong:,}.",
         value,
         metric="AUC of the strongest unit",
         unit=Unit.NUMBER,
@@ -175,6 +175,14 @@ def _selective(check: Units, known: Known) -> Finding:
         where={"column": column, "layer": layer, "unit": str(unit.unit)},
         remedy="Erase the column at this layer, and see whether the decisions change (AK601).",
     )
+
+
+def _beside(value: Estimate, untrained: Estimate) -> str:
+    if value.low > untrained.high:
+        return "more than any unit did before the network was trained"
+    if value.high < untrained.low:
+        return "less than a unit did before the network was trained"
+    return "about as well as a unit did before the network was trained"
 
 
 def _gradients(subject: Subject, found: Represented) -> Iterator[Finding | Section]:
