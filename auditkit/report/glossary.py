@@ -190,6 +190,13 @@ ENTRIES = (
         "Both the true positive rate and the false positive rate are the same in each group.",
     ),
     Entry(
+        "Erasing (at a layer)",
+        r"\berased?\b|\berasing\b|\berasure\b",
+        "What a layer holds is moved as little as possible so that no linear reader can tell the"
+        " column from it any more. If answers change by that, they leaned on the column. Given the"
+        " target: only what the layer knows of the column beyond the target is taken out.",
+    ),
+    Entry(
         "Error rate",
         r"\berror rate\b",
         "Insertions, deletions and changes of one symbol that a written text needs to become the"

@@ -16,8 +16,7 @@ def test_two_curves_over_the_layers_and_the_verdict_of_each():
     )
     read, changed, table = usage_views(usage)
     assert list(read.frame) == ["layer", "read", "given merit", "chance"]
-    assert read.frame["layer"].tolist() == [1, 2]
-    assert read.text.endswith("Layers: 1 1; 2 3.")
+    assert read.frame["layer"].tolist() == list(LAYERS)
     drawn = changed.frame[["given the target", "plainly", "random direction"]].to_numpy()
     wanted = [
         [one.given.changed.value, one.plain.changed.value, one.random.value] for one in usage.layers

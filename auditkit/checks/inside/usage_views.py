@@ -18,12 +18,12 @@ def _readable(usage: Usage) -> Lines:
     plain = usage.layers[0].reading.labels.classes
     lines = [
         {
-            "layer": place + 1,
+            "layer": one.layer,
             **({"read": _short(one.reading.auc.value)} if plain else {}),
             given: _short(one.area.value),
             "chance": 0.5,
         }
-        for place, one in enumerate(usage.layers)
+        for one in usage.layers
     ]
     return Lines(
         title=f"How well {usage.attribute} is read, over the layers",
@@ -31,20 +31,19 @@ def _readable(usage: Usage) -> Lines:
         x="layer",
         y=(*(("read",) if plain else ()), given, "chance"),
         text=f"Area under the curve: the chance that of two rows of different groups the right one "
-        f"is said to be so; given {usage.target}, of two rows that are alike in it. "
-        f"{_numbered(usage)}",
+        f"is said to be so; given {usage.target}, of two rows that are alike in it.",
     )
 
 
 def _changed(usage: Usage) -> Lines:
     lines = [
         {
-            "layer": place + 1,
+            "layer": one.layer,
             "given the target": _short(one.given.changed.value),
             "plainly": _short(one.plain.changed.value),
             "random direction": _short(one.random.value),
         }
-        for place, one in enumerate(usage.layers)
+        for one in usage.layers
     ]
     counted = "Answers moved, in standard deviations," if usage.numbers else "Decisions changed"
     return Lines(
@@ -85,11 +84,6 @@ def _line(one: LayerUsage, numbers: bool) -> dict[str, object]:
         **gaps,
         "smallest": _short(one.seen),
     }
-
-
-def _numbered(usage: Usage) -> str:
-    names = "; ".join(f"{place + 1} {one.layer}" for place, one in enumerate(usage.layers))
-    return f"Layers: {names}."
 
 
 def _short(value: float) -> float:
