@@ -95,7 +95,7 @@ def test_a_persons_own_rows_do_not_teach_their_label() -> None:
     mixed = read(x, labels_of(y[whose]))
     assert mixed.score.value > 0.9
     assert parted.score.low < 0.5 < parted.score.high
-    assert parted.score.method == "Wilson, by persons"
+    assert parted.score.method == "Wilson, by persons, fits sharing rows"
 
 
 def test_several_labels_at_once_are_each_alone() -> None:

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from auditkit.probing.probes import scoring
 from auditkit.probing.probes.labels import Labels, labels_of
 from auditkit.probing.probes.scoring import area, right, share_explained
-from auditkit.statistics import classification, regression
+from auditkit.statistics import classification, multiclass, regression
 
 
 def several(n: int, classes: int, seed: int, signal: float = 1.0) -> tuple[Labels, np.ndarray]:
@@ -48,16 +49,24 @@ def test_numbers_of_persons_have_the_interval_of_persons() -> None:
     truth = rng.normal(size=100)
     said = truth + rng.normal(size=100)
     copies = np.repeat(np.arange(100), 9)
-    one = regression.r_squared(truth, said)
+    one = share_explained(labels_of(truth), said)
     many = labels_of(truth[copies], whose=copies)
     other = share_explained(many, said[copies])
     assert other.value == pytest.approx(one.value)
     assert other.high - other.low == pytest.approx(one.high - one.low, rel=0.03)
 
 
-def test_two_classes_alone_have_delongs_interval() -> None:
-    labels, said = several(200, 2, 3)
-    assert area(labels, said) == classification.auc(labels.values, said[:, 1])
+def test_intervals_are_of_half_the_variance_again_since_fits_share_rows() -> None:
+    labels, said = several(2000, 2, 3)
+    alone, found = classification.auc(labels.values, said[:, 1]), area(labels, said)
+    assert (found.high - found.low) / (alone.high - alone.low) == pytest.approx(1.5**0.5, abs=0.01)
+    hit = said.argmax(axis=1) == labels.values
+    one, other = multiclass.accuracy(hit), right(labels, said)
+    assert (other.high - other.low) / (one.high - one.low) == pytest.approx(1.5**0.5, abs=0.01)
+    numbers = labels_of(said[:, 0])
+    plain = regression.r_squared(numbers.values, said[:, 0] ** 2)
+    wide = share_explained(numbers, said[:, 0] ** 2)
+    assert (wide.high - wide.low) / (plain.high - plain.low) == pytest.approx(1.5**0.5, abs=0.01)
 
 
 def test_perfect_scores_of_persons_have_an_interval_that_few_rows_earn() -> None:
@@ -69,8 +78,9 @@ def test_perfect_scores_of_persons_have_an_interval_that_few_rows_earn() -> None
 
 
 @pytest.mark.parametrize("owners", [1, 5])
-def test_intervals_of_several_classes_cover(owners: int) -> None:
-    # Rows of an owner share half of their noise.
+def test_intervals_of_several_classes_cover(owners: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Rows of an owner share half of their noise. These scores are of no fits: nothing is shared.
+    monkeypatch.setattr(scoring, "SHARED", 1.0)
     held_area = held_right = 0
     wide = several(60_000, 3, 999)
     truth = area(*wide).value, right(*wide).value
