@@ -27,6 +27,13 @@ ENTRIES = (
         " scores high, so the share that a majority guess gets stands beside it.",
     ),
     Entry(
+        "Alignment (CKA)",
+        r"\bCKA\b",
+        "How far two layers tell the same rows from each other in the same way: 1 where one is the"
+        " other turned and scaled, 0 what chance gives. Layers alike at 0.95 may still differ in the"
+        " one direction that decides.",
+    ),
+    Entry(
         "Attention",
         r"\battention (rollout|gradient)|\battention says|head's attention",
         "The shares in which a layer of a transformer gathers from the tokens of a text: they say"
@@ -155,6 +162,18 @@ ENTRIES = (
         r"demographic parity|demographic-parity",
         "Each group gets the favoured decision equally often. It looks at decisions alone, not at"
         " whether they are right.",
+    ),
+    Entry(
+        "Directions used",
+        r"[Dd]irections used",
+        "In how many directions a layer's numbers really vary: as many as it has where all vary"
+        " alike, 1 where all rows lie along a line (the participation ratio).",
+    ),
+    Entry(
+        "Doubled unit",
+        r"\bdoubled\b",
+        "A part of a layer whose answers are those of another part, but for a scale and a sign: it"
+        " could be left out.",
     ),
     Entry(
         "ECE",
@@ -469,6 +488,13 @@ ENTRIES = (
         r"Simpson",
         "A comparison that turns round where like is compared with like: one group does worse"
         " overall and better in each department, because it applies where most are refused.",
+    ),
+    Entry(
+        "Single out",
+        r"single out a group|singles out a group",
+        "A unit singles out a group where its answer alone tells the group from all others with an"
+        " AUC of 0.75 or more. A network that was never trained has such units too where the rows"
+        " give the group away, so how many it has stands beside it.",
     ),
     Entry(
         "Slice",
