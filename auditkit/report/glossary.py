@@ -21,6 +21,12 @@ ENTRIES = (
         " both alike at every threshold, 1 at most. Chance alone keeps it above 0.",
     ),
     Entry(
+        "Ablation",
+        r"\bablat|taken out alone",
+        "A part of a network says the same for every row, and the rows are answered again. Where"
+        " little changes, other parts know the same.",
+    ),
+    Entry(
         "Accuracy",
         r"accurac",
         "The share of rows whose prediction is right. Where one answer is common, always giving it"
@@ -131,6 +137,12 @@ ENTRIES = (
         "How many times shorter a column can be sent, row by row, to somebody who has a layer's"
         " numbers and may learn from the rows sent so far. 1 is no gain; a column with a frequent"
         " value is short by itself, so the same of labels drawn at random stands beside it.",
+    ),
+    Entry(
+        "Concept (TCAV)",
+        r"\bTCAV\b|random concepts",
+        "A group of rows as a direction in a layer: the way from the mean of all others to theirs."
+        " The slope along it says by how much the answer would move if a row looked more like them.",
     ),
     Entry(
         "Consistency",
