@@ -36,8 +36,8 @@ ENTRIES = (
         "Alignment (CKA)",
         r"\bCKA\b",
         "How far two layers tell the same rows from each other in the same way: 1 where one is the"
-        " other turned and scaled, 0 what chance gives. Layers alike at 0.95 may still differ in the"
-        " one direction that decides.",
+        " other turned and scaled, 0 what chance gives. Layers alike at 0.95 may still differ in"
+        " the one direction that decides.",
     ),
     Entry(
         "Attention",
