@@ -40,6 +40,7 @@ class Passes:
         self.ended = 0
         kept.callback(model.register_forward_pre_hook(self._begin).remove)
         kept.callback(model.register_forward_hook(self._end).remove)
+        kept.callback(model.register_forward_hook(self._stop, always_call=True).remove)
         for module in dict.fromkeys(one.module for one in spots):
             kept.callback(module.register_forward_pre_hook(self._count).remove)
 
@@ -66,7 +67,6 @@ class Passes:
         self._calls[module] = self._calls.get(module, 0) + 1
 
     def _end(self, _module: nn.Module, _given: Any, _output: Any) -> None:
-        self._running = False
         for spot in self._spots:
             calls = self._calls.get(spot.module, 0)
             if calls > 1 and not spot.call:
@@ -78,3 +78,7 @@ class Passes:
                 raise ModelError(f"no call {spot.call} of layer {spot.layer!r}: a pass has {calls}")
         self.ended += 1
         self._told_end()
+
+    def _stop(self, _module: nn.Module, _given: Any, _output: Any) -> None:
+        """However it ended."""
+        self._running = False

@@ -264,6 +264,14 @@ def test_where_a_part_of_the_model_is_called_alone_each_call_is_a_pass():
         model[0](*inputs)
         model[0](*inputs)
     assert len(activations["0"]) == 12
+    with record(model, "0") as activations:
+        model(*inputs)
+        model[0](*inputs)
+        with pytest.raises(RuntimeError, match="mat1"):
+            model(torch.zeros(2, 3))
+        model[0](*inputs)
+        model[0](*inputs)
+    assert len(activations["0"]) == 24, "after a whole pass, and after one that failed"
     with record(model, "0#1"), pytest.raises(ModelError, match="only a part of the model"):
         model[0](*inputs)
 
