@@ -44,8 +44,6 @@ def untrained_twin(
     runtime = runtime or Runtime()
     with runtime.seeded("untrained twin"):
         twin = built() if built is not None else _drawn_anew(model)
-    for weight in twin.parameters():
-        weight.grad = None
     _settle(twin, inputs)
     return twin.train(model.training)
 

@@ -152,6 +152,14 @@ def test_a_way_to_build_the_network_is_used_where_it_is_known():
     assert torch.equal(again.weight, twin.weight)
 
 
+def test_statistics_of_a_network_that_was_built_are_taken_anew_as_well():
+    used = nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8))
+    used(1000 * torch.randn(50, 6))
+    rows = torch.randn(300, 6)
+    twin = untrained_twin(used.eval(), rows, built=lambda: used)
+    assert twin(rows).detach().std(dim=0).numpy() == pytest.approx(torch.ones(8).numpy(), abs=0.02)
+
+
 def test_what_cannot_be_drawn_is_said_in_one_sentence():
     with pytest.raises(ModelError, match="lazy layers that never ran"):
         untrained_twin(nn.Sequential(nn.LazyLinear(3)))

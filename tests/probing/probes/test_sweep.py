@@ -61,6 +61,19 @@ def test_of_many_layers_of_noise_hardly_any_is_called_readable():
     assert found <= 1
 
 
+def test_p_values_are_corrected_for_the_layers_by_holm():
+    draw = torch.manual_seed(1)
+    y = torch.randint(2, (300,), generator=draw)
+    layers = {f"{one}": torch.randn(300, 3, generator=draw) for one in range(3)}
+    for one in range(3):
+        layers[f"{one}"][:, 0] += 0.15 * one * y
+    found = sweep(layers, labels_of(y.numpy()))
+    raw = [max(found.beyond(name, one).p for one in ("chance", "control")) for name in found.layers]
+    order = np.argsort(raw)
+    by_hand = np.maximum.accumulate(np.sort(raw) * [3, 2, 1]).clip(max=1)
+    assert [found.readable(f"{one}").p for one in order] == pytest.approx(by_hand)
+
+
 def test_a_weak_class_among_few_rows_is_left_open():
     layers, labels, _ = planted(n=120)
     layers = {"weak": layers["late"]}
