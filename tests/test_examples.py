@@ -22,6 +22,7 @@ def test_every_example_is_run_here():
     tested = {
         "audit_predictions.py",
         "measure_in_a_notebook.py",
+        "probe_a_pretrained_encoder.py",
         "reweigh_and_train_again.py",
         "see_attention_weights.py",
         "train_a_small_cnn.py",
@@ -69,6 +70,22 @@ def test_auditing_predictions(monkeypatch, capsys, tmp_path):
     out = capsys.readouterr().out
     assert "African-American" in out
     assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.network
+def test_probing_a_pretrained_encoder(monkeypatch, capsys, tmp_path):
+    fetched("clothing-reviews")
+    fetched("minilm")
+    monkeypatch.syspath_prepend(str(EXAMPLES))
+    run("probe_a_pretrained_encoder.py", "240", str(tmp_path), monkeypatch=monkeypatch)
+    recommended, age, finding, path = capsys.readouterr().out.splitlines()
+    assert recommended.startswith("recommended: readable")
+    layer, last, twin, words = map(float, re.findall(r"0\.\d\d", recommended))
+    assert layer >= last > 0.7
+    assert layer > max(twin, words)
+    assert age.startswith("age: ")
+    assert finding.startswith("recommended is read best from minilm.layers")
+    assert Path(path).is_file()
 
 
 @pytest.mark.network

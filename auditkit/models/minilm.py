@@ -140,8 +140,8 @@ class MiniLM(nn.Module):
 def load_minilm(*, longest: int = LONGEST) -> tuple[MiniLM, Tokenize]:
     """The pretrained MiniLM, in eval mode, and its own tokenizer; fetched once (80 MB) and kept.
 
-    Six layers, 22.6 million parameters; texts are cut at `longest` pieces. Raises FetchError where it cannot be had, ChecksumError
-    where what comes is not what was promised.
+    Six layers, 22.6 million parameters; texts are cut at `longest` pieces. Raises FetchError where
+    it cannot be had, ChecksumError where what comes is not what was promised.
     """
     return of_files(published(), longest=longest)
 
