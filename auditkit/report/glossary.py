@@ -312,6 +312,12 @@ ENTRIES = (
         " of 1 in 20 at most.",
     ),
     Entry(
+        "Induction head",
+        r"induction head",
+        "A head of a transformer that looks for the last time the present token occurred and at"
+        " what followed it then, so that the network can repeat what it has read.",
+    ),
+    Entry(
         "Infidelity",
         r"infidelity",
         "The part of the answer's changes, when inputs are taken out, that an explanation's"
@@ -354,6 +360,12 @@ ENTRIES = (
         " told less: how many points apart they are there. 0 where both are told alike.",
     ),
     Entry(
+        "Latent vector",
+        r"\blatent (vector|space|direction)",
+        "The random numbers that a generator turns into an image; moving them in one direction"
+        " changes the image gradually.",
+    ),
+    Entry(
         "Learning curve",
         r"learning curve|power of -|power law",
         "The score of trainings on growing parts of the rows. The error is taken to fall as a"
@@ -370,6 +382,13 @@ ENTRIES = (
         r"log[- ]loss",
         "A penalty for confident mistakes: low where probabilities are near what happened. 0 is"
         " perfect.",
+    ),
+    Entry(
+        "Logit lens",
+        r"\blogit lens|\btuned lens",
+        "What a network would write if it stopped after an earlier layer: that layer's numbers read"
+        " as if they were the last one's. The tuned lens first translates them by what it learned"
+        " on other texts.",
     ),
     Entry(
         "Macro recall",
