@@ -15,16 +15,16 @@ class Entry:
 
 ENTRIES = (
     Entry(
-        "ABROCA",
-        r"\bABROCA\b",
-        "The area between the ROC curves of a group and of all others: 0 where the scores order"
-        " both alike at every threshold, 1 at most. Chance alone keeps it above 0.",
-    ),
-    Entry(
         "Ablation",
         r"\bablat|taken out alone",
         "A part of a network says the same for every row, and the rows are answered again. Where"
         " little changes, other parts know the same.",
+    ),
+    Entry(
+        "ABROCA",
+        r"\bABROCA\b",
+        "The area between the ROC curves of a group and of all others: 0 where the scores order"
+        " both alike at every threshold, 1 at most. Chance alone keeps it above 0.",
     ),
     Entry(
         "Accuracy",
@@ -142,7 +142,8 @@ ENTRIES = (
         "Concept (TCAV)",
         r"\bTCAV\b|random concepts",
         "A group of rows as a direction in a layer: the way from the mean of all others to theirs."
-        " The slope along it says by how much the answer would move if a row looked more like them.",
+        " The slope along it says by how much the answer would move if a row looked more like"
+        " them.",
     ),
     Entry(
         "Consistency",

@@ -157,8 +157,8 @@ def _harm(column: str, harm: Harm, unit: str, parts: str) -> Finding:
 
     where, group = f"{best['piece']} of {_named(best['layer'])}", f"{column} {best['group']}"
     chance = f"{len(frame)} differences between {parts} and groups"
+    more = "more" if best["apart"] >= 0 else "less"
     if beyond:
-        more = "more" if best["apart"] >= 0 else "less"
         message = (
             f"Without {where} the errors of {group} rise by {told(abs(best['apart']))} {more} than "
             f"those of others, more than chance explains among {chance} (adjusted p "
@@ -167,8 +167,8 @@ def _harm(column: str, harm: Harm, unit: str, parts: str) -> Finding:
     else:
         message = (
             f"Beyond chance no group of {column} is hurt more than others when one is taken out: "
-            f"the largest of {chance} is that of {group} without {where}, by {told(best['apart'])} "
-            f"(adjusted p {best['adjusted']:.2g})."
+            f"in the largest of {chance} the errors of {group}, without {where}, rise by "
+            f"{told(abs(best['apart']))} {more} (adjusted p {best['adjusted']:.2g})."
         )
     return finding(
         message,

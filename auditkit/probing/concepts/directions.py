@@ -49,9 +49,9 @@ class ConceptVector:
     towards those that have it. auc and accuracy are held out, by directions that were fitted
     without the row: accuracy weighs both kinds alike, so that chance is .5. It is readable where
     the AUC lies above .5 with its whole interval at 99.5 %: folds depend on each other, and of
-    noise 6 to 10 % would pass one at 95 %, where 2.5 % should (200 to 1,000 rows). cosine is that of the
-    direction with the difference of the means: where it is small, the reader subtracts much that
-    is not the concept.
+    noise 6 to 10 % would pass one at 95 %, where 2.5 % should (200 to 1,000 rows). cosine is that
+    of the direction with the difference of the means: where it is small, the reader subtracts much
+    that is not the concept.
     """
 
     concept: str
