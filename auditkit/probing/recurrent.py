@@ -55,7 +55,10 @@ class Run:
         """(n, T, directions H)."""
         if level in self.cells:
             return self._within(self.cells[level])
-        return self._each(self.gates(level), level, lambda s, x: s.cells(x))
+        below = self._below(level)
+        return self._each(
+            self.hidden(level), level, lambda s, x: s.cells(s.gates(self._turned(below, s), x))
+        )
 
     def changed(self, level: int, change: Change, *, cells: bool) -> "Run":
         """The same call with the states of a level changed, and all that follows from them.
@@ -120,6 +123,8 @@ class Run:
         return turned(steps.flatten(2), self.lengths).view_as(steps)
 
     def _within(self, steps: Tensor) -> Tensor:
+        if bool((self.lengths == steps.shape[1]).all()):
+            return steps
         within = present(self.lengths, steps.shape[1])
         return torch.where(within.view(*within.shape, *(1,) * (steps.ndim - 2)), steps, 0)
 
