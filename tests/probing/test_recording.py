@@ -192,15 +192,17 @@ def test_nothing_is_left_behind_even_when_a_pass_fails():
         activations["0"]
 
 
-def test_a_pass_that_failed_half_way_leaves_no_rows_and_the_next_is_whole():
+@pytest.mark.parametrize("to", ["memory", "disk"])
+def test_a_pass_that_failed_half_way_leaves_no_rows_and_the_next_is_whole(to: str):
     model, (inputs,) = nets.plain()
     model[2] = nn.Linear(4, 2)  # does not fit: the first two layers have run by then
-    with record(model, ["0", "1"]) as activations:
+    with record(model, ["0", "1"], to=to) as activations:
         with pytest.raises(RuntimeError, match="mat1"):
-            model(inputs)
+            model(-inputs)
         model[2] = nn.Linear(5, 2)
         model(inputs)
-    assert len(activations["0"]) == len(activations["1"]) == len(inputs)
+    assert torch.equal(activations["0"], model[0](inputs).detach())
+    assert len(activations["1"]) == len(inputs)
     assert activations.frame["rows"].tolist() == [6, 6]
 
 
