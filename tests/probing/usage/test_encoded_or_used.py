@@ -10,7 +10,8 @@ from auditkit.models.opened import Rows
 from auditkit.probing.probes.labels import Labels, labels_of
 from auditkit.probing.probes.reading import read_layers
 from auditkit.probing.recording import record
-from auditkit.probing.usage.measured import encoded_or_used, encoded_or_used_many
+from auditkit.probing.usage.answers import truth_of
+from auditkit.probing.usage.measured import Attribute, encoded_or_used, encoded_or_used_many
 from auditkit.probing.usage.verdicts import LIMITS, Verdict
 from auditkit.runtime import Runtime
 from tests.carrying import ANSWERS, LAYERS, people, planted, spoken, trained
@@ -187,6 +188,24 @@ def test_several_attributes_at_once_and_rows_without_a_label():
     )
     assert found["sex"].verdict is Verdict.USED
     assert found["coin"].verdict is Verdict.NOT_READABLE
+
+
+def test_a_row_without_a_label_has_the_mean_of_its_class_of_the_target():
+    truth = truth_of(labels_of([0] * 10 + [1] * 10), 20, None, None)
+    labels = Labels(name="sex", values=np.array([1, 1, 0, 1, 0]), levels=("man", "woman"))
+    places = np.array([0, 1, 2, 10, 11])
+    concepts = Attribute(labels, truth, places).concepts[:, 0]
+    assert concepts[places].tolist() == [1, 1, 0, 1, 0]
+    assert concepts[3:10] == pytest.approx(2 / 3)
+    assert concepts[12:] == pytest.approx(1 / 2)
+
+
+def test_what_erasers_do_is_measured_on_rows_they_were_not_fitted_on():
+    """Nothing is there to be erased: what was fitted is chance, and does not go on other rows."""
+    undone = [
+        asked(planted("lacks", seed), people(0.0, seed, n=300)).layers[0].undone for seed in (0, 1)
+    ]
+    assert max(undone) < 0.7
 
 
 def test_readings_that_are_given_are_taken():

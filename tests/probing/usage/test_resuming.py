@@ -33,7 +33,7 @@ class Skipping(nn.Module):
     def forward(self, x):
         first = x
         for block in self.blocks:
-            x = self.act(x + block(x))
+            x = self.act(x + block(x).mul_(2))  # writes in what the block gave
         steps, _ = self.steps(x[:, None])
         return self.last(steps[:, 0] + first)
 
