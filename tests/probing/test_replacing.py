@@ -128,6 +128,22 @@ def test_a_changed_state_is_what_the_next_step_begins_with():
     assert states.flatten().tolist() == [1, 100, 6, 10], "the output alone does not come back"
 
 
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+@pytest.mark.parametrize("part", ["hidden.0", "hidden.1", "cell.0"])
+def test_steps_that_are_taken_again_are_those_of_torch(kind: type[nn.RNNBase], part: str):
+    """A factor of 1 that wants a gradient: every step is taken again, and comes to the same."""
+    if part == "cell.0" and kind is not nn.LSTM:
+        return
+    model, inputs = nets.plain_reader(kind, num_layers=2, bidirectional=True)
+    answer, ends = model(*inputs), model.ends
+    one = torch.ones((), requires_grad=True)
+    with replace(model, f"rnn:{part}", lambda states: states * one):
+        again = model(*inputs)
+    torch.testing.assert_close(again, answer, atol=1e-6, rtol=1e-5)
+    for state, before in zip(model.ends, ends, strict=True):
+        torch.testing.assert_close(state, before, atol=1e-6, rtol=1e-5)
+
+
 def test_a_cell_state_that_is_emptied_forgets_what_came_before():
     """A change at one step of an LSTM's cell makes of the rest a run that begins there."""
     model, (steps,) = nets.plain_reader(packed=False)
