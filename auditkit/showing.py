@@ -220,7 +220,8 @@ def _one(result: Any) -> Shown:
         return Shown(title="A frame", facts={}, views=(_table(result),), frame=result)
     if (row := _row(DRAWN, result)) is not None:
         views = row.of(result) or (_table(result.frame),)
-        return Shown(title=row.title, facts=_facts(result), views=views, frame=result.frame)
+        facts = {name: text for name, text in _facts(result).items() if not _says(views, text)}
+        return Shown(title=row.title, facts=facts, views=views, frame=result.frame)
     frame = getattr(result, "frame", None)
     if type(result).__module__.startswith(f"{ROOM}.") and isinstance(frame, pd.DataFrame):
         title, facts = type(result).__name__, _facts(result)
@@ -256,6 +257,10 @@ def _facts(result: Any) -> dict[str, str]:
     if isinstance(said["sentence"], str) and said["sentence"]:
         said["verdict"] = None
     return {SAID[name]: text for name, text in said.items() if isinstance(text, str) and text}
+
+
+def _says(views: Sequence[View], text: str) -> bool:
+    return any(text in one.text for one in views)
 
 
 def _table(frame: pd.DataFrame) -> Table:

@@ -1,7 +1,7 @@
 """`auditkit.show`: every result of the probing room is seen, and nothing else is taken for one."""
 
-import re
 from functools import cache
+from html import unescape
 from importlib import import_module
 
 import numpy as np
@@ -25,7 +25,7 @@ from auditkit.probing.concepts.sensitivity import tcav
 from auditkit.probing.latents.attributes import image_properties
 from auditkit.probing.latents.channels import generator_units
 from auditkit.probing.latents.directions import latent_directions
-from auditkit.probing.latents.making import making
+from auditkit.probing.latents.making import made_by
 from auditkit.probing.lens.answers import logit_lens
 from auditkit.probing.lens.attention_heads import repetition
 from auditkit.probing.lens.grids import lens_grid
@@ -119,7 +119,7 @@ def making_images():
     torch.manual_seed(0)
     stage = nn.Sequential(nn.Linear(4, 8 * 16), nn.Unflatten(1, (8, 4, 4)), nn.Tanh())
     generator = nn.Sequential(stage, nn.ConvTranspose2d(8, 1, 2, 2), nn.Sigmoid()).eval()
-    return making(generator, 4, image_properties, runtime=Runtime(device="cpu"))
+    return made_by(generator, 4, image_properties, runtime=Runtime(device="cpu"))
 
 
 EXAMPLES = {
@@ -181,7 +181,7 @@ def test_every_result_is_seen(name):
     assert not [attrs for _, attrs in outline.tags if "style" in attrs]
     said = html.split("</style>")[1]
     for view in shown.views:
-        assert view.title in re.sub(r"&#39;", "'", said)
+        assert view.title in unescape(said)
     pictures = [one for one in shown.views if not isinstance(one, Table)]
     assert len(shown.figures) == len(pictures)
     assert all(len(one.data) > 0 for one in shown.figures)
@@ -194,10 +194,13 @@ def test_it_is_there_under_the_package_s_own_name():
     assert "show" in dir(auditkit)
 
 
-def test_what_a_result_says_in_words_stands_above_its_pictures():
-    shown = show(MADE("Sweep"))
-    assert shown.facts["note"] == MADE("Sweep").note
-    assert MADE("Sweep").note in shown._repr_html_().split("</style>")[1]
+def test_what_a_result_says_in_words_stands_above_its_pictures_and_once():
+    shown = show(MADE("Usage"))
+    assert shown.facts["in short"] == MADE("Usage").sentence
+    said = unescape(shown._repr_html_()).replace("\u00a0", " ")
+    assert said.count(MADE("Usage").sentence) == said.count(MADE("Usage").limits) == 1
+    assert show(MADE("Sweep")).facts == {}  # its note is said beside its curve
+    assert show(MADE("Sweep"))._repr_html_().count(MADE("Sweep").note) == 1
 
 
 def test_several_results_are_seen_below_each_other():

@@ -83,6 +83,7 @@ def chart(view: Lines) -> Chart:
     """Where everything stands in a chart of lines; a value that is undefined breaks its line."""
     column = view.frame[view.x]
     numeric = pd.api.types.is_numeric_dtype(column.dtype)
+    whole = pd.api.types.is_integer_dtype(column.dtype)
     names = axes.texts(column)
     places = axes.numbers(column) if numeric else [float(i) for i in range(len(names))]
     values = {name: axes.numbers(view.frame[name]) for name in view.y}
@@ -98,7 +99,7 @@ def chart(view: Lines) -> Chart:
     ends = (max(across.low, up.low), min(across.high, up.high))
     return Chart(
         across=heading(view.x),
-        x=across.ticks(unit) if numeric else _names(names, across),
+        x=across.ticks(unit, whole=whole) if numeric else _names(names, across),
         y=up.ticks(view.unit),
         strokes=tuple(
             _stroke(heading(name), i, _points(places, values[name], across, up))
@@ -164,9 +165,9 @@ class _Scale:
         share = (number - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
-    def ticks(self, unit: Unit) -> tuple[Tick, ...]:
+    def ticks(self, unit: Unit, *, whole: bool = False) -> tuple[Tick, ...]:
         step = _step((self.high - self.low) / MOST_TICKS)
-        if unit is Unit.COUNT:
+        if whole or unit is Unit.COUNT:
             step = max(1.0, step)
         first, last = math.ceil(self.low / step), math.floor(self.high / step)
         numbers = [i * step for i in range(first, last + 1)]

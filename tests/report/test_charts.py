@@ -57,6 +57,7 @@ def test_counts_have_no_tick_between_two_of_them():
     frame = pd.DataFrame({"x": [0, 1], "y": [1, 2]})
     view = Lines(title="t", frame=frame, x="x", y=("y",), unit=Unit.COUNT)
     assert [one.text for one in chart(view).y] == ["1", "2"]
+    assert [one.text for one in chart(view).x] == ["0", "1"]
 
 
 def test_an_undefined_value_breaks_its_line():
