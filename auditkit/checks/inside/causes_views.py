@@ -16,11 +16,15 @@ MOST_PIECES = 16  # of a picture
 
 
 def ablated_views(*found: Ablated) -> tuple[View, ...]:
-    """The change of the loss without each piece, the largest first."""
-    frame = pd.concat([one.frame for one in found], ignore_index=True)
-    lines = frame.sort_values("loss", ascending=False, kind="stable").head(MOST_PIECES)
+    """The change of the loss without each piece, the largest first.
+
+    Of several, the last is drawn alone: a unit is too little to be seen beside a whole layer.
+    """
+    table, lines = (
+        frame.sort_values("loss", ascending=False, kind="stable").head(MOST_LINES)
+        for frame in (pd.concat([one.frame for one in found]), found[-1].frame)
+    )
     shares = found[0].unit == "share"
-    table = lines.head(MOST_LINES)
     return (
         Intervals(
             title="By how much the loss rises without it",
