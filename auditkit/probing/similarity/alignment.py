@@ -92,9 +92,9 @@ def cka(
     if permutations < 0:
         raise UsageError(f"permutations is {permutations}: give 0 or more")
     rng = (runtime or Runtime()).rng("permutations of cka")
-    dealt = [_dealt(one, other, rng.permutation(estimate.n)) for _ in range(permutations)]
-    # What is dealt anew moves in both measures by the same inner product alone.
-    here = _dealt(one, other, np.arange(estimate.n))
+    orders = (rng.permutation(estimate.n) for _ in range(permutations))
+    dealt = [_dealt(one, other, order, debiased) for order in orders]
+    here = _dealt(one, other, np.arange(estimate.n), debiased)
     tied = abs(here) * 1e-9
     as_high = 1 + sum(value >= here - tied for value in dealt)
     return Similarity(
@@ -191,12 +191,13 @@ def _plain(one: Side, other: Side) -> tuple[float, Floats]:
     return whole, whole - 2 * grown * own + grown * grown * ends
 
 
-def _dealt(one: Side, other: Side, order: np.ndarray) -> float:
-    """The part of the debiased covariance that moves when the other's rows are dealt anew."""
+def _dealt(one: Side, other: Side, order: np.ndarray, debiased: bool) -> float:
+    """The part of the measure that moves when the other's rows are dealt anew."""
     x, y = one.rows, other.rows[order]
-    n = len(x)
-    ends = float(one.own.rows_a @ other.own.rows_a[order])
-    return float(np.square(x.T @ y).sum()) - ends * (1 + 2 / (n - 2))
+    whole = float(np.square(x.T @ y).sum())
+    if not debiased:
+        return whole
+    return whole - float(one.own.rows_a @ other.own.rows_a[order]) * (1 + 2 / (len(x) - 2))
 
 
 def _expected(one: Side, other: Side) -> float:

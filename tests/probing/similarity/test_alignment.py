@@ -8,6 +8,7 @@ import torch
 from auditkit.errors import DataError, UsageError
 from auditkit.probing.similarity.alignment import cka, compare, spread_by_chance
 from auditkit.probing.similarity.streamed import RunningCKA
+from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate
 
 
@@ -101,6 +102,18 @@ def test_permutations_find_what_is_there_and_nothing_else():
     p = [cka(noise(i, 60, 10), noise(i + 100, 60, 8), permutations=99).p_value for i in range(40)]
     assert 0.35 < np.mean(p) < 0.65
     assert np.mean(np.array(p) <= 0.1) <= 0.25
+
+
+@pytest.mark.parametrize("debiased", [True, False])
+def test_the_p_counts_dealings_whose_whole_value_is_as_high(debiased: bool):
+    """Rows of very different length, where what rests with a row weighs."""
+    x, y = (np.random.default_rng(i).standard_cauchy(size=(12, 3)) for i in (0, 1))
+    rng = Runtime().rng("permutations of cka")
+    orders = [rng.permutation(12) for _ in range(199)]
+    here = aligned(x, y, debiased=debiased).value
+    dealt = [aligned(x, y[order], debiased=debiased).value for order in orders]
+    p = (1 + sum(one >= here - 1e-12 for one in dealt)) / 200
+    assert cka(x, y, debiased=debiased).p_value == pytest.approx(p)
 
 
 @pytest.mark.parametrize("debiased", [True, False])

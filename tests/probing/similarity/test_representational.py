@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
-from scipy.spatial.distance import pdist
-from scipy.stats import spearmanr
+from scipy.spatial.distance import pdist, squareform
+from scipy.stats import rankdata, spearmanr
 
 from auditkit.errors import UsageError
 from auditkit.probing.similarity.representational import rsa
+from auditkit.runtime import Runtime
 
 
 def noise(seed: int, n: int, d: int) -> np.ndarray:
@@ -36,6 +37,32 @@ def test_rows_are_dealt_and_not_pairs():
     low = np.mean([one.p_value <= 0.1 for one in p])
     assert low <= 0.2
     assert np.mean([one.estimate.low <= 0 <= one.estimate.high for one in p]) > 0.85
+
+
+def test_the_p_counts_dealings_of_rows_on_both_sides_of_the_pairs():
+    x = noise(0, 15, 4)
+    y = x + 2 * noise(1, 15, 4)
+    rng = Runtime().rng("permutations of rsa")
+    here = spearmanr(pdist(x), pdist(y)).statistic
+    orders = [rng.permutation(15) for _ in range(199)]
+    dealt = [spearmanr(pdist(x), pdist(y[order])).statistic for order in orders]
+    found = rsa(x, y, dissimilarity="euclidean", permutations=199).p_value
+    assert found == pytest.approx((1 + sum(one >= here - 1e-9 for one in dealt)) / 200)
+    assert 0.01 < found < 0.5
+
+
+def test_the_interval_is_that_of_leaving_each_row_out_with_ranks_held():
+    x = noise(0, 15, 4)
+    y = x + noise(1, 15, 4)
+    a, b = (squareform(rankdata(pdist(one))) for one in (x, y))
+    upper = np.triu_indices(14, 1)
+    left = []
+    for i in range(15):
+        one, other = (np.delete(np.delete(r, i, 0), i, 1)[upper] for r in (a, b))
+        left.append(np.corrcoef(one, other)[0, 1])
+    found = rsa(x, y, dissimilarity="euclidean", permutations=0).estimate
+    half = 2.1448 * np.sqrt(14 * np.var(left)) / (1 - found.value**2)  # Student's, 14 degrees
+    assert np.arctanh(found.high) - np.arctanh(found.value) == pytest.approx(half, rel=1e-3)
 
 
 def test_what_is_there_is_found():

@@ -78,6 +78,18 @@ def test_units_that_no_row_teaches_are_counted():
     assert list(found["zero"]) == [3 / 8, 0]
 
 
+def test_a_unit_that_one_batch_teaches_is_taught():
+    model = nn.Sequential(nn.Linear(1, 2), nn.ReLU(), nn.Linear(2, 3))
+    with torch.no_grad():
+        model[0].weight.copy_(torch.tensor([[1.0], [-1.0]]))
+        model[0].bias.zero_()
+    there, back = torch.ones(5, 1), -torch.ones(5, 1)
+    wanted = torch.zeros(5, dtype=torch.long)
+    assert gradient_flow(model, [((there,), wanted)], loss).frame["zero"][0] == 0.5
+    both = [((there,), wanted), ((back,), wanted)]
+    assert gradient_flow(model, both, loss).frame["zero"][0] == 0
+
+
 def test_layers_are_chosen_by_name_and_the_model_is_left_as_it_came():
     model = deep(nn.ReLU).train()
     model[4].weight.requires_grad_(False)
