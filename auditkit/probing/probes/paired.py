@@ -135,20 +135,19 @@ def mean_of(scores: Sequence[Score]) -> Score:
     )
 
 
-def contrast(score: Score, labels: Labels, *, drawn: Sequence[float] = ()) -> Contrast:
+def contrast(score: Score, labels: Labels, *, drawn: Sequence[Score] = ()) -> Contrast:
     """How surely a score, or a difference of two, is not 0.
 
-    drawn are the values of what was subtracted, where that was the mean of several random draws:
-    how much they differ is added to the error, and Student's degrees are Satterthwaite's.
+    drawn are the scores of which the mean was subtracted, where these were random draws: what they
+    differ by beyond their own rows' error is added to the error, and Student's degrees are
+    Satterthwaite's.
     """
-    sums = score.moved
-    if labels.whose is not None:
-        sums = np.bincount(labels.whose, weights=score.moved)[np.unique(labels.whose)]
-    units, rows = len(sums), len(labels)
-    # Bessel's correction is of units; sums of a person's rows are told in rows.
-    held = float((sums**2).sum()) / rows**2 * units / max(units - 1, 1)
-    rows_part = TWICE * held
-    draws_part = float(np.var(drawn, ddof=1)) / len(drawn) if len(drawn) > 1 else 0.0
+    units, held = _variance(score, labels)
+    rows_part, draws_part = TWICE * held, 0.0
+    if len(drawn) > 1:
+        by_rows = TWICE * float(np.mean([_variance(one, labels)[1] for one in drawn]))
+        beyond = float(np.var([one.value for one in drawn], ddof=1)) - by_rows
+        draws_part = max(beyond, 0.0) / len(drawn)
     whole = rows_part + draws_part
     degrees = float(max(units - 1, 1))
     if draws_part > 0:
@@ -159,9 +158,19 @@ def contrast(score: Score, labels: Labels, *, drawn: Sequence[float] = ()) -> Co
         held=max(sqrt(held + draws_part), HALF / units),
         degrees=degrees,
         units=units,
-        rows=rows,
+        rows=len(labels),
         least=_least(labels),
     )
+
+
+def _variance(score: Score, labels: Labels) -> tuple[int, float]:
+    """How many rows or persons there are, and the variance of the score over them."""
+    sums = score.moved
+    if labels.whose is not None:
+        sums = np.bincount(labels.whose, weights=score.moved)[np.unique(labels.whose)]
+    units = len(sums)
+    # Bessel's correction is of units; sums of a person's rows are told in rows.
+    return units, float((sums**2).sum()) / len(labels) ** 2 * units / max(units - 1, 1)
 
 
 def _least(labels: Labels) -> float:

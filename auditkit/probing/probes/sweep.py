@@ -210,7 +210,7 @@ class Sweep:
         kept = [one for one in others if not isnan(one.value)]
         if not kept:
             return None
-        return contrast(score - mean_of(kept), self.labels, drawn=[one.value for one in kept])
+        return contrast(score - mean_of(kept), self.labels, drawn=kept)
 
     def _at(self, layer: str) -> Probed:
         if layer not in self.layers:

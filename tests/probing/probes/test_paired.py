@@ -7,6 +7,7 @@ from scipy.stats import t as student
 from auditkit.probing.probes.labels import Labels, labels_of
 from auditkit.probing.probes.paired import (
     TWICE,
+    Score,
     accuracy_by_row,
     area_by_row,
     contrast,
@@ -112,14 +113,20 @@ def test_rows_of_a_person_that_agree_tell_no_more_than_one():
     assert together.units == 100
 
 
-def test_draws_of_a_control_that_differ_make_the_difference_less_sure():
+def test_draws_of_a_control_that_differ_beyond_their_rows_make_the_difference_less_sure():
     labels, said = drawn()
     score = area_by_row(labels, sure(said)).less(0.5)
-    same = contrast(score, labels, drawn=[0.5, 0.5, 0.5])
-    apart = contrast(score, labels, drawn=[0.4, 0.5, 0.6])
-    assert same.error == pytest.approx(contrast(score, labels).error)
-    assert apart.error == pytest.approx(math.sqrt(same.error**2 + 0.01 / 3))
-    assert apart.degrees < same.degrees
+    alone = contrast(score, labels)
+
+    def at(*values: float) -> list[Score]:
+        return [Score(value=one, moved=score.moved) for one in values]
+
+    same = contrast(score, labels, drawn=at(0.5, 0.5, 0.5))
+    apart = contrast(score, labels, drawn=at(0.3, 0.5, 0.7))
+    assert (same.error, same.degrees) == (alone.error, alone.degrees)
+    beyond = (0.04 - alone.error**2) / 3
+    assert apart.error == pytest.approx(math.sqrt(alone.error**2 + beyond))
+    assert apart.degrees == pytest.approx(apart.error**4 / (alone.error**4 / 199 + beyond**2 / 2))
     assert apart.p > same.p
 
 
