@@ -9,12 +9,12 @@ from auditkit.results import Lines, Table
 
 def swept(*, numbers: bool = False, baselines: bool = True) -> Sweep:
     draw = torch.manual_seed(0)
-    inputs = torch.randn(400, 4, generator=draw)
+    inputs = torch.randn(1000, 4, generator=draw)
     values = inputs[:, 0].double().numpy()
     labels = labels_of(values if numbers else (values > 0).astype(int), name="age")
-    layers = {"one": inputs.clone(), "two": torch.randn(400, 4, generator=draw)}
+    layers = {"one": inputs.clone(), "two": torch.randn(1000, 4, generator=draw)}
     more = {"untrained": dict(layers), "inputs": inputs} if baselines else {}
-    return sweep(layers, labels, controls=2, **more)
+    return sweep(layers, labels, controls=4, **more)
 
 
 def test_a_sweep_is_curves_and_a_table():
