@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from auditkit.attribution.question import at_rest
 from auditkit.data.schema import Medium, Task
 from auditkit.data.tables import Table, classes, labels, memberships, targets
+from auditkit.errors import NotApplicable
 from auditkit.models.opened import Opened, Rows, opened
 from auditkit.models.predictor import Predictor
 from auditkit.probing.pooling import vectors
@@ -120,9 +121,9 @@ class Represented:
         found: list[tuple[np.ndarray, Tensor]] = []
         for rows in self.batches:
             found.append((rows.places, torch.cat([*map(_flat, *_numbers(rows))], dim=1).cpu()))
-        rows = _ordered(found)
-        varying = (rows != rows[:1]).any(dim=0)
-        return rows[:, varying] if bool(varying.any()) else rows[:, :1]
+        numbers = _ordered(found)
+        varying = (numbers != numbers[:1]).any(dim=0)
+        return numbers[:, varying] if bool(varying.any()) else numbers[:, :1]
 
     @cached_property
     def asked(self) -> dict[str, Asked]:
@@ -141,6 +142,32 @@ class Represented:
             if (one := self._column(name, column)) is not None:
                 found[name] = one
         return found
+
+    @cached_property
+    def truth(self) -> Labels:
+        """What every row should be answered with, its levels in the order of the answers.
+
+        Of a decision the second level is the positive one. Raises NotApplicable for a network
+        whose answer is no number and no class.
+        """
+        schema, where = self.table.schema, self.table.name
+        levels: tuple[str, ...] = ()
+        values: np.ndarray
+        match self.predictor.task:
+            case Task.DECISION:
+                levels = (f"not {schema.positive}", str(schema.positive))
+                values = labels(self.frame, schema, where).astype(np.int64)
+            case Task.CLASSES:
+                levels, values = schema.target.levels, classes(self.frame, schema, where)
+            case Task.NUMBER:
+                values = targets(self.frame, schema, where)
+            case _:
+                raise NotApplicable(
+                    "the network gives no answer of one number or one class for each row"
+                )
+        return Labels(
+            name=schema.target.name, values=values, levels=levels, whose=self._whose(self._every)
+        )
 
     def swept(self, name: str) -> Sweep:
         """How well a column is read out of every layer, beside its controls, twin and input."""
@@ -161,21 +188,21 @@ class Represented:
 
     def _target(self) -> Asked | None:
         schema, where = self.table.schema, self.table.name
-        match self.predictor.task:
-            case Task.DECISION:
-                chosen = labels(self.frame, schema, where).astype(bool)
-                words = np.where(chosen, schema.positive or "", f"not {schema.positive}")
-                return self._column(schema.target.name, words)
-            case Task.CLASSES | Task.IMAGES if schema.target.levels:
-                levels = np.asarray(schema.target.levels, dtype=object)
-                return self._column(
-                    schema.target.name, levels[classes(self.frame, schema, where)].astype(str)
-                )
-            case Task.NUMBER:
-                values = targets(self.frame, schema, where)
-                return self._asked(schema.target.name, np.arange(len(values)), values)
-            case _:
-                return None
+        if self.predictor.task is Task.IMAGES and schema.target.levels:
+            known = np.asarray(schema.target.levels, dtype=object)
+            return self._column(
+                schema.target.name, known[classes(self.frame, schema, where)].astype(str)
+            )
+        if not self.answers:
+            return None
+        truth = self.truth
+        if not truth.classes:
+            return self._asked(truth.name, self._every, truth.values)
+        return self._column(truth.name, np.asarray(truth.levels)[truth.values])
+
+    @property
+    def _every(self) -> np.ndarray:
+        return np.arange(len(self.frame))
 
     def _column(self, name: str, column: np.ndarray) -> Asked | None:
         levels, codes, counts = np.unique(column, return_inverse=True, return_counts=True)
@@ -186,9 +213,14 @@ class Represented:
         return self._asked(name, places, levels[codes[places]])
 
     def _asked(self, name: str, places: np.ndarray, values: np.ndarray) -> Asked:
-        apart = self.table.apart
-        whose = self.frame[apart].iloc[places].astype(str).to_numpy() if apart else None
-        return Asked(places=places, labels=labels_of(values, name=name, whose=whose))
+        return Asked(places=places, labels=labels_of(values, name=name, whose=self._whose(places)))
+
+    def _whose(self, places: np.ndarray) -> np.ndarray | None:
+        """Which of these rows belong to one person or document; None where all stand alone."""
+        if not self.table.apart:
+            return None
+        owners = self.frame[self.table.apart].iloc[places].astype(str)
+        return pd.factorize(owners)[0].astype(np.int64)
 
     @torch.no_grad()
     def _held(self, module: nn.Module) -> dict[str, Tensor]:

@@ -112,3 +112,24 @@ def test_of_many_rows_some_are_drawn_the_same_for_the_same_seed(monkeypatch):
 def test_a_model_of_which_only_answers_are_known_has_no_layers():
     with pytest.raises(NotApplicable, match="only the model's answers"):
         _ = predicted(gap_of(0.1)).represented
+
+
+def test_the_truth_has_the_levels_in_the_order_of_the_answers():
+    subject = learner("cnn", epochs=1)
+    levels = tuple(reversed(subject.table.schema.target.levels))
+    target = replace(subject.table.schema.target, levels=levels)
+    table = replace(subject.table, schema=replace(subject.table.schema, target=target))
+
+    truth = replace(subject.represented, table=table).truth
+
+    assert truth.levels == levels  # not by the alphabet
+    said = np.asarray(levels)[truth.values]
+    assert (said == subject.frame[target.name].to_numpy()).all()
+
+
+def test_of_a_decision_the_second_level_is_the_positive_one():
+    subject = network()
+    truth = subject.represented.truth
+
+    assert truth.levels == ("not 1", "1")
+    assert (truth.values == subject.frame["label"].astype(int)).all()

@@ -34,10 +34,9 @@ def run(check: EncodedOrUsed, subject: Subject) -> Iterator[Finding | Section]:
 
 
 def _usages(check: EncodedOrUsed, subject: Subject) -> dict[str, Usage]:
-    found, target = subject.represented, subject.table.schema.target.name
+    found = subject.represented
     names = [one for one in subject.sensitive if one in found.asked]
-    if target not in found.asked or not found.answers:
-        raise NotApplicable("the network gives no answer of one number or one class for each row")
+    truth = found.truth
     if not names:
         raise NotApplicable(
             "no sensitive column has two groups of 10 rows among those that were read"
@@ -46,10 +45,9 @@ def _usages(check: EncodedOrUsed, subject: Subject) -> dict[str, Usage]:
         found.opened.module,
         found.batches,
         [found.asked[one].labels for one in names],
-        found.asked[target].labels,
+        truth,
         layers=found.layers,
-        positive=subject.table.schema.positive,
-        places={one: found.asked[one].places for one in (target, *names)},
+        places={one: found.asked[one].places for one in names},
         readings={
             one: {layer: probed.reading for layer, probed in found.swept(one).layers.items()}
             for one in names
