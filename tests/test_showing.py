@@ -187,6 +187,7 @@ def test_every_result_is_seen(name):
     assert all(len(one.data) > 0 for one in shown.figures)
     assert shown.page().startswith("<!doctype html>")
     assert len(repr(shown)) < 200
+    assert len(repr(MADE(name))) < 250  # a line in a notebook, and no activation in it
 
 
 def test_it_is_there_under_the_package_s_own_name():
@@ -200,7 +201,8 @@ def test_what_a_result_says_in_words_stands_above_its_pictures_and_once():
     said = unescape(shown._repr_html_()).replace("\u00a0", " ")
     assert said.count(MADE("Usage").sentence) == said.count(MADE("Usage").limits) == 1
     assert show(MADE("Sweep")).facts == {}  # its note is said beside its curve
-    assert show(MADE("Sweep"))._repr_html_().count(MADE("Sweep").note) == 1
+    said = unescape(show(MADE("Sweep"))._repr_html_()).replace("\u00a0", " ")
+    assert said.count(MADE("Sweep").note) == 1
 
 
 def test_several_results_are_seen_below_each_other():

@@ -28,6 +28,7 @@ from auditkit.probing.similarity.pairs import (
     narrowed,
     rows_of,
 )
+from auditkit.probing.telling import in_short
 from auditkit.runtime import track
 from auditkit.statistics.estimate import Estimate, undefined
 
@@ -49,6 +50,8 @@ class Geometry:
     anisotropy and centred, each with its _low and _high, coinciding and reason. coinciding counts
     the rows that are equal to an earlier one.
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
 

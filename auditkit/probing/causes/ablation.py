@@ -26,6 +26,7 @@ from auditkit.probing.causes.harm import Harm, change_of_errors, harm_by_group
 from auditkit.probing.causes.losses import Price
 from auditkit.probing.causes.pieces import Cut, Piece, given_by, like, pieces_of
 from auditkit.probing.causes.removal import How, Removal, removal_of
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
 from auditkit.statistics.multiplicity import holm
 
@@ -45,6 +46,8 @@ class Ablated:
     model. harm tells the same by group, where groups were given. left_out says how many pieces
     were not ablated, being weaker to first order.
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
     changes: Floats

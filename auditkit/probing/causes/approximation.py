@@ -31,6 +31,7 @@ from auditkit.probing.causes.pieces import (
     paired,
     pieces_of,
 )
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
 
 Floats = NDArray[np.float64]
@@ -45,6 +46,8 @@ class Approximated:
     where it was patched in truth (else NaN). correlation is Spearman's between the two over the
     `checked` pieces, worst the largest difference; both NaN where fewer than 3 were checked.
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
     correlation: float

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from auditkit.attribution.judging.over_rows import mean_of
 from auditkit.errors import DataError
+from auditkit.probing.telling import in_short
 from auditkit.statistics import multiclass
 from auditkit.statistics.estimate import Estimate
 from auditkit.statistics.intervals import z_of
@@ -35,6 +36,8 @@ class Harm:
     groups exceed in one of 20 sets of all pieces and groups) and adjusted (p over all of them).
     left_out maps groups that are not compared to why.
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
     draws: int

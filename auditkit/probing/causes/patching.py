@@ -25,6 +25,7 @@ from auditkit.attribution.question import at_rest
 from auditkit.errors import UsageError
 from auditkit.probing.asking import Inputs, Looked, answers, forward_size, looking, taken
 from auditkit.probing.causes.pieces import Cut, exchanged, from_other, given_by, paired, pieces_of
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.ratios import ratio_estimate
@@ -42,6 +43,8 @@ class Patched:
     effects (pieces, n) are by how much each pair's answer moved, in units of the answer towards
     the other input's; clean and corrupt (n,) are the answers.
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
     effects: Floats

@@ -18,6 +18,7 @@ from auditkit.errors import DataError, UsageError
 from auditkit.probing.asking import Inputs, Looked, answers, taken
 from auditkit.probing.causes.pieces import given_by
 from auditkit.probing.recording import replace
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime, track
 from auditkit.statistics.estimate import Estimate
 
@@ -34,6 +35,8 @@ class Steered:
     answer moves a unit of strength (least squares of each row, their mean with its interval over
     rows); random (draws,) are the same of random directions, p how often one of them is as large.
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
     slope: Estimate

@@ -30,6 +30,7 @@ from auditkit.errors import DataError, UsageError
 from auditkit.probing.concepts.examples import HAS, HAS_NOT, Concept
 from auditkit.probing.probes.labels import Labels
 from auditkit.probing.probes.reading import folds_of
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
 from auditkit.statistics import classification
 from auditkit.statistics.estimate import Estimate
@@ -53,6 +54,8 @@ class ConceptVector:
     of the direction with the difference of the means: where it is small, the reader subtracts much
     that is not the concept.
     """
+
+    __repr__ = in_short
 
     concept: str
     layer: str

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from auditkit.errors import DataError, UsageError, suggestion
 from auditkit.probing.probes.labels import FEWEST
+from auditkit.probing.telling import in_short
 
 HAS, HAS_NOT, UNUSED = 1, 0, -1
 Ints = NDArray[np.int64]
@@ -21,6 +22,8 @@ class Concept:
     used. whose (n,) int64 says which rows belong to one person or document, None where each
     stands alone. Raises DataError for fewer than 10 rows of either kind.
     """
+
+    __repr__ = in_short
 
     name: str
     marks: NDArray[np.int8]

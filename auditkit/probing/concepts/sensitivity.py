@@ -38,6 +38,7 @@ from auditkit.probing.concepts.directions import (
 )
 from auditkit.probing.concepts.examples import Concept, random_marks
 from auditkit.probing.pooling import Pool, vectors
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime, track
 from auditkit.statistics.intervals import rate_interval, z_of
 from auditkit.statistics.multiplicity import holm
@@ -62,6 +63,8 @@ class TCAV:
     and adjusted (Holm, over all lines); rows; reason, where a concept cannot be read and all else
     is NaN. vectors holds the directions by (concept, layer).
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
     vectors: Mapping[tuple[str, str], ConceptVector]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from auditkit.errors import DataError
 from auditkit.models.transformer.blocks import present
 from auditkit.probing.recording import replace
+from auditkit.probing.telling import in_short
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -19,6 +20,8 @@ class Eraser:
     center is (d,), move (d, r), read (r, d), float64, with read move = 1: erasing twice is erasing
     once. method says in words what was fitted.
     """
+
+    __repr__ = in_short
 
     center: Tensor
     move: Tensor

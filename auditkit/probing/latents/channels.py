@@ -22,6 +22,7 @@ from auditkit.models.gan import Generator
 from auditkit.models.layers import named_layers, stages
 from auditkit.probing.latents.making import Making, spread_of
 from auditkit.probing.recording import record, replace
+from auditkit.probing.telling import in_short
 from auditkit.runtime import track
 from auditkit.statistics.estimate import Estimate
 from auditkit.statistics.multiplicity import holm
@@ -77,6 +78,8 @@ class Channels:
 
     effects has a line for each layer, channel and attribute.
     """
+
+    __repr__ = in_short
 
     strongest: tuple[Channel, ...]
     effects: pd.DataFrame

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from auditkit.attribution.judging.over_rows import mean_of
 from auditkit.errors import UsageError
 from auditkit.probing.latents.making import Making, spread_of
+from auditkit.probing.telling import in_short
 from auditkit.runtime import track
 from auditkit.statistics import regression
 from auditkit.statistics.estimate import Estimate
@@ -38,6 +39,8 @@ class Direction:
     mean rises.
     """
 
+    __repr__ = in_short
+
     attribute: str
     vector: Floats
     read: Estimate
@@ -60,6 +63,8 @@ class Directions:
     to +2 along the direction of each (row); cosines how alike the directions are. curves has a
     line for each attribute and dose: its mean change, with an interval over latent vectors.
     """
+
+    __repr__ = in_short
 
     directions: tuple[Direction, ...]
     entanglement: pd.DataFrame

@@ -18,6 +18,7 @@ from auditkit.errors import ModelError
 from auditkit.probing.lens.exits import Exits, exits_of
 from auditkit.probing.lens.passages import Passages
 from auditkit.probing.recording import record
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate
 from auditkit.statistics.ratios import ratio_estimate
@@ -39,6 +40,8 @@ class LayerAnswer:
     - rank: the place of the last layer's first choice here, a geometric mean; 1 is the first.
     """
 
+    __repr__ = in_short
+
     layer: str
     bits: Estimate
     divergence: Estimate
@@ -55,6 +58,8 @@ class Lens:
     agreement of one who always says that. spread is the entropy in bits of the tokens that
     follow: what they cost one who knows nothing but how common each is among them.
     """
+
+    __repr__ = in_short
 
     kind: str
     layers: tuple[LayerAnswer, ...]

@@ -21,6 +21,7 @@ from auditkit.attribution.judging.over_rows import mean_of
 from auditkit.attribution.question import at_rest, tensors
 from auditkit.errors import ModelError, UsageError
 from auditkit.models.transformer.blocks import Attention
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate
 
@@ -88,6 +89,8 @@ class Repetition:
     repeated is what the tokens cost the second time, first the first
     time, bits per token; undefined where the model does not say what follows.
     """
+
+    __repr__ = in_short
 
     heads: tuple[HeadScores, ...]
     chance: float

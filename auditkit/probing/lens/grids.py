@@ -12,6 +12,7 @@ from auditkit.attribution.question import at_rest
 from auditkit.probing.lens.answers import Translate, streams_of
 from auditkit.probing.lens.exits import Exits, exits_of
 from auditkit.probing.lens.passages import Passages
+from auditkit.probing.telling import in_short
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -21,6 +22,8 @@ class LensGrid:
     token is the layer's first choice as it is spelled, probability what the layer gives it, final
     whether it is the last layer's choice too, follows what stands in the text.
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from auditkit.attribution.question import tensors
 from auditkit.errors import DataError
+from auditkit.probing.telling import in_short
 from auditkit.runtime import track
 
 NONE = -1  # stands where no token follows that counts
@@ -22,6 +23,8 @@ class Passages:
     inputs are tensors as the network takes them, rows first; following (m, T) int64 is the token
     after each place, -1 where it does not count; document (m,) int64 counts from 0.
     """
+
+    __repr__ = in_short
 
     inputs: tuple[Tensor, ...]
     following: Tensor

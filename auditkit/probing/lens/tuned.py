@@ -16,6 +16,7 @@ from auditkit.errors import DataError
 from auditkit.probing.lens.answers import Lens, answered, rows_at_once, streams_of
 from auditkit.probing.lens.exits import Exits, exits_of
 from auditkit.probing.lens.passages import Passages
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime, track
 
 PENALTY = 0.01  # of the mean variance: what holds a translator back to what is
@@ -40,6 +41,8 @@ class Translator:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TunedLens:
     """Both lenses on the same passages, and the translators by layer; the last layer has none."""
+
+    __repr__ = in_short
 
     tuned: Lens
     plain: Lens

@@ -29,6 +29,7 @@ from auditkit.probing.probes.linear import (
     ridges,
 )
 from auditkit.probing.probes.odds import odds
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
 
 Floats = NDArray[np.float64]
@@ -50,6 +51,8 @@ class Code:
     uniform is n log2 K, what they cost to somebody who knows nothing; frequencies (orders) what
     they cost to somebody who counts the labels so far and sees no activations.
     """
+
+    __repr__ = in_short
 
     n: int
     uniform: float

@@ -15,6 +15,7 @@ from auditkit.probing.probes.converged import at_penalty, regression
 from auditkit.probing.probes.folds import loose_folds
 from auditkit.probing.probes.labels import Labels
 from auditkit.probing.probes.linear import PENALTIES, Coefficients
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
 
 Floats = NDArray[np.float64]
@@ -30,6 +31,8 @@ class Fitted:
     activations: what a class's log odds gain for each unit of an activation. penalty is a row's,
     of columns with variance 1; fitted on n rows it is n times that.
     """
+
+    __repr__ = in_short
 
     labels: Labels
     reader: Linear

@@ -16,6 +16,7 @@ from auditkit.errors import DataError, UsageError
 from auditkit.probing.probes.labels import Labels
 from auditkit.probing.probes.paired import Floats, Score, contrast
 from auditkit.probing.probes.reading import Reading
+from auditkit.probing.telling import in_short
 from auditkit.statistics.estimate import Estimate
 
 NATS = log(2)  # in a bit
@@ -28,6 +29,8 @@ class Information:
     entropy is H_V(Y), what a label costs to a reader that sees nothing; of numbers, whose entropy
     depends on their unit, it is NaN. score holds what each row adds, for comparisons by row.
     """
+
+    __repr__ = in_short
 
     bits: Estimate
     entropy: float

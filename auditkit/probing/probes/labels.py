@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from auditkit.errors import DataError
+from auditkit.probing.telling import in_short
 
 FEWEST = 10  # rows of a class, of which each part of five then holds two
 
@@ -19,6 +20,8 @@ class Labels:
     whose (n,) int64 says which rows belong to one person or document, None where each row stands
     alone: such rows are never on both sides of a split.
     """
+
+    __repr__ = in_short
 
     name: str
     values: np.ndarray

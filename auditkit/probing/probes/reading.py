@@ -19,6 +19,7 @@ from auditkit.probing.probes.folds import folds_of as folds_of
 from auditkit.probing.probes.labels import Labels
 from auditkit.probing.probes.perceptron import read_by_perceptron
 from auditkit.probing.probes.scoring import area, right, share_explained
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate, undefined
 
@@ -35,6 +36,8 @@ class Reading:
     numbers. penalties are those chosen, one for each part, a row's share on columns of variance
     1. seconds is what it took, a part of the time of all labels that were read together.
     """
+
+    __repr__ = in_short
 
     labels: Labels
     reader: Reader

@@ -32,6 +32,7 @@ from auditkit.probing.probes.paired import (
     mean_of,
 )
 from auditkit.probing.probes.reading import Reading, read_many
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime, track
 from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.multiplicity import holm
@@ -67,6 +68,8 @@ class Probed:
     control_code is of the first draw: draws hardly differ in it.
     """
 
+    __repr__ = in_short
+
     reading: Reading
     information: Information
     code: Code
@@ -91,6 +94,8 @@ class Sweep:
     layers, untrained (the twin's) and inputs hold what was read; untrained lacks a layer whose
     twin gives the same for every row. note says what the control task was.
     """
+
+    __repr__ = in_short
 
     labels: Labels
     reader: Reader

@@ -22,6 +22,7 @@ from auditkit.probing.similarity.pairs import (
     require_same_rows,
     rows_of,
 )
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime, track
 from auditkit.statistics.estimate import Estimate, undefined
 
@@ -39,6 +40,8 @@ class Comparison:
     and chance_spread its standard deviation where the rows of one side are dealt anew; both are
     exact for the debiased measure, whatever the activations, and NaN for the other.
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
     debiased: bool

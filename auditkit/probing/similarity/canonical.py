@@ -10,6 +10,7 @@ import pandas as pd
 from auditkit.errors import UsageError
 from auditkit.probing.similarity.alignment import CONSTANT, Activations
 from auditkit.probing.similarity.pairs import Floats, centred, limits_of, require_same_rows, rows_of
+from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate, undefined
 
@@ -30,6 +31,8 @@ class Canonical:
     has a line for each pair of directions, the strongest first: direction, held out, in sample,
     chance, weight.
     """
+
+    __repr__ = in_short
 
     measure: str
     estimate: Estimate

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from auditkit.probing.telling import in_short
 from auditkit.statistics.estimate import Estimate
 
 
@@ -15,6 +16,8 @@ class Similarity:
     chance is its mean where the rows of one side are dealt anew, p_value how often it is then as
     high (the dealing at hand counted); NaN where that was not asked. n counts the rows.
     """
+
+    __repr__ = in_short
 
     measure: str
     estimate: Estimate

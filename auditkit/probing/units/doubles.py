@@ -13,6 +13,7 @@ from scipy.stats import t
 from auditkit.errors import UsageError
 from auditkit.probing.similarity.alignment import Activations
 from auditkit.probing.similarity.pairs import Floats, centred, rows_of
+from auditkit.probing.telling import in_short
 
 BLOCK = 1024  # units whose correlations with all others are held at once
 TOLD = 1000  # pairs that are kept, the strongest first
@@ -29,6 +30,8 @@ class Doubles:
     change over the rows at all, of units; chance is how many pairs independent units would give.
     kinship (units,) numbers what hangs together by such pairs, -1 where a unit never changes.
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
     pairs: int

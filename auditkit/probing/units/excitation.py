@@ -11,6 +11,7 @@ from auditkit.attribution.question import at_rest
 from auditkit.errors import DataError, UsageError
 from auditkit.models.transformer.blocks import present
 from auditkit.probing.recording import record
+from auditkit.probing.telling import in_short
 
 Lengths = Callable[[tuple[Tensor, ...]], Tensor]
 
@@ -23,6 +24,8 @@ class Exciting:
     activation, times (how many standard deviations above the mean of all rows), and where in the
     row: step, or map_row and map_column; -1 where the layer has no such places.
     """
+
+    __repr__ = in_short
 
     layer: str
     rows: int

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from auditkit.attribution.question import at_rest
 from auditkit.errors import DataError, ModelError
 from auditkit.models.layers import named_layers, numbers_of
+from auditkit.probing.telling import in_short
 
 FAR = 1000.0  # times that a gradient may shrink or grow over the layers before it is said to
 
@@ -31,6 +32,8 @@ class GradientFlow:
     the layer gives; zero, the share of its units that no row gives any gradient; rows. NaN
     where a layer gives no (n, d), (n, steps, d) or maps.
     """
+
+    __repr__ = in_short
 
     frame: pd.DataFrame
 

@@ -12,6 +12,7 @@ from auditkit.errors import DataError
 from auditkit.probing.probes.labels import Labels
 from auditkit.probing.similarity.alignment import Activations
 from auditkit.probing.similarity.pairs import Floats, rows_of
+from auditkit.probing.telling import in_short
 from auditkit.probing.units.strongest import Strongest, levels_of, marks_of, strongest_unit
 from auditkit.runtime import Runtime
 from auditkit.statistics.multiplicity import benjamini_hochberg
@@ -38,6 +39,8 @@ class UnitSelectivity:
     the line of that class; NaN elsewhere, and for units that go below 0. A unit that never changes
     has an auc of 1/2 and a p of 1.
     """
+
+    __repr__ = in_short
 
     labels: Labels
     frame: pd.DataFrame
