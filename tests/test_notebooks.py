@@ -107,3 +107,12 @@ def drawn(folder: Path, *, full: bool) -> None:
     assert all(one >= 1 for one in pictures)
     missing = printed.count("cannot be had here")
     assert len(pictures) == 11 or (missing and len(pictures) >= 2)
+
+
+def test_the_start_in_the_guide_runs_as_it_stands(tmp_path):
+    guide = EXAMPLES.parent / "docs" / "probing.md"
+    block = guide.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    _, ((_, kind, size, figures),) = shown_by([block], tmp_path)
+    assert kind == "Shown"
+    assert size > 5000
+    assert figures == 3

@@ -4,7 +4,17 @@
 >>> with probing.record(model, ["stage1", "blocks.*"]) as activations:
 ...     model(pixels)
 
-The names below are imported when first used, so that the room costs nothing until it is entered.
+record, replace, vectors                               what layers give
+labels_of, sweep, read, online_code, untrained_twin    what can be read of it, beside controls
+encoded_or_used, leace_eraser, nullspace_eraser        whether answers rest on it
+compare, cka, svcca, rsa, geometry                     how alike layers are, and their shape
+layer_census, duplicates, unit_selectivity, exciting   single units
+concept_of, tcav, patch, ablate, steer                 concepts and causes
+passages_of, logit_lens, tuned_lens, repetition        networks that write
+made_by, latent_directions, generator_units            generators
+
+`dir(probing)` lists all; `auditkit.show` draws any result; docs/probing.md is the guide. Names are
+imported when first used, so that the room costs nothing until it is entered.
 """
 
 from importlib import import_module
