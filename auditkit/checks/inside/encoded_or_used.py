@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 from auditkit.checks.base import at_most, finding
-from auditkit.checks.inside.sweep_views import sweep_views
-from auditkit.checks.inside.usage_views import usage_views
+from auditkit.checks.inside.sweep_views import lines_of, table_of
+from auditkit.checks.inside.usage_views import changed_of, verdicts_of
 from auditkit.checks.layers import EncodedOrUsed
 from auditkit.errors import NotApplicable
 from auditkit.probing.usage.measured import encoded_or_used_many
 from auditkit.probing.usage.results import Usage
-from auditkit.probing.usage.verdicts import Verdict
+from auditkit.probing.usage.verdicts import LIMITS, Verdict
 from auditkit.results import Finding, Section, Status, Unit
 from auditkit.statistics.estimate import settled_at
 from auditkit.subject import Subject
@@ -24,12 +24,19 @@ ASKED = (
 
 def run(check: EncodedOrUsed, subject: Subject) -> Iterator[Finding | Section]:
     """A finding for each sensitive column, and curves over the layers."""
-    for name, usage in _usages(check, subject).items():
+    usages = _usages(check, subject)
+    for usage in usages.values():
         yield _finding(check, usage)
+    yield Section(title="How this was asked", text=f"{ASKED} {LIMITS}")
+    for name, usage in usages.items():
         yield Section(
-            title=f"Is {name} encoded, and is it used?",
-            text=f"{ASKED} {usage.limits}",
-            views=(*usage_views(usage), *sweep_views(subject.represented.swept(name))),
+            title=f"{_begun(name)}: {usage.verdict}",
+            views=(
+                lines_of(subject.represented.swept(name)),
+                changed_of(usage),
+                table_of(subject.represented.swept(name)),
+                verdicts_of(usage),
+            ),
         )
 
 
@@ -74,7 +81,7 @@ def _finding(check: EncodedOrUsed, usage: Usage) -> Finding:
     telling = usage.telling
     changed = telling.given.changed
     return finding(
-        f"{usage.sentence[0].upper()}{usage.sentence[1:]}.",
+        f"{_begun(usage.sentence)}.",
         changed,
         metric="answers changed when a sensitive column is erased from a layer",
         unit=Unit.NUMBER if usage.numbers else Unit.SHARE,
@@ -92,3 +99,8 @@ def _finding(check: EncodedOrUsed, usage: Usage) -> Finding:
         "or with the attribute erased, and compare the gaps between groups.",
         rows_needed=lambda: settled_at(changed, check.max_changed),
     )
+
+
+def _begun(text: str) -> str:
+    """A name or a sentence as it begins a line."""
+    return f"{text[0].upper()}{text[1:]}"

@@ -10,7 +10,7 @@ from auditkit.results import Lines, Table, Unit, View
 
 def usage_views(usage: Usage) -> tuple[View, ...]:
     """How well the attribute is read over the layers, what erasing it changes, and the verdicts."""
-    return (_readable(usage), _changed(usage), _verdicts(usage))
+    return (_readable(usage), changed_of(usage), verdicts_of(usage))
 
 
 def _readable(usage: Usage) -> Lines:
@@ -35,7 +35,8 @@ def _readable(usage: Usage) -> Lines:
     )
 
 
-def _changed(usage: Usage) -> Lines:
+def changed_of(usage: Usage) -> Lines:
+    """How much changes over the layers: erased given the target, plainly, and by chance."""
     lines = [
         {
             "layer": one.layer,
@@ -57,15 +58,18 @@ def _changed(usage: Usage) -> Lines:
     )
 
 
-def _verdicts(usage: Usage) -> Table:
+def verdicts_of(usage: Usage) -> Table:
+    """The verdict at each layer, and what it rests on."""
     shares = () if usage.numbers else ("changed", "from", "to", "random")
     return Table(
         title=f"{usage.attribute}, layer by layer",
         frame=pd.DataFrame([_line(one, usage.numbers) for one in usage.layers]),
         shares=(*shares, "accuracy") if not usage.numbers else (),
-        text="Erased given the target, on rows the eraser did not see. Lean: by how many "
-        "standard deviations answers lose their slope on the attribute. Gaps between groups after "
-        "erasing less those before. Smallest: the smallest share that would have counted.",
+        text=f"Read: the AUC among rows with the same {usage.target}. Changed (from, to): answers "
+        "that are others once it is erased given the target, on rows the eraser did not see. "
+        "Lean: by how many standard deviations answers then follow the attribute less. Gaps "
+        "between groups after erasing less those before. Smallest: the smallest share of changes "
+        "that would have counted.",
     )
 
 
@@ -75,6 +79,7 @@ def _line(one: LayerUsage, numbers: bool) -> dict[str, object]:
     return {
         "layer": one.layer,
         "verdict": one.verdict.value,
+        "read": _short(one.area.value),
         "changed": _short(changed.value),
         "from": _short(changed.low),
         "to": _short(changed.high),

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from auditkit.probing.probes.reading import Reading
+from auditkit.probing.telling import in_short
 from auditkit.probing.usage.effects import Effect
 from auditkit.probing.usage.verdicts import LIMITS, Verdict, overall
 from auditkit.statistics.estimate import Estimate
@@ -23,6 +24,8 @@ class LayerUsage:
     was, on rows the eraser was not fitted on; seen the smallest share that would have counted as
     used.
     """
+
+    __repr__ = in_short
 
     layer: str
     reading: Reading
@@ -43,6 +46,8 @@ class Usage:
 
     limits says in words what the verdict does not.
     """
+
+    __repr__ = in_short
 
     attribute: str
     target: str
@@ -68,27 +73,31 @@ class Usage:
     def sentence(self) -> str:
         """The verdict in plain words, with what it rests on."""
         one, name, target = self.telling, self.attribute, self.target
-        area = f"AUC given {target} {one.area.value:.2f}, {one.area.low:.2f} to {one.area.high:.2f}"
+        area = f"AUC {one.area.value:.2f}, {one.area.low:.2f} to {one.area.high:.2f}, among rows"
+        area = f"{area} with the same {target}"
         if self.verdict is Verdict.NOT_READABLE:
-            return (
-                f"{name} cannot be read from any of the {len(self.layers)} layers beyond what "
-                f"{target} tells (at best {one.layer}: {area}): {self.verdict}"
-            )
-        changes = f"{_told(one.given.changed, self.numbers)}{self._counted}"
-        random = _told(one.random, self.numbers, ends=False)
+            best = f"at best {one.layer}: {area}" if len(self.layers) > 1 else area
+            where = "no layer gives" if len(self.layers) > 1 else f"{one.layer} does not give"
+            return f"{name}: {self.verdict}. Beyond what {target} tells, {where} it away ({best})"
         said = (
-            f"{name} can be read from {one.layer} ({area}). Erasing it there given {target} "
-            f"changes {changes} and takes {abs(one.given.shift.value):.2f} sd from how far answers "
-            f"lean on it; random directions change {random} and take {one.random_shift:.2f} sd: "
-            f"{self.verdict}"
+            f"{name}: {self.verdict}. It can be read from {one.layer} ({area}); erased there, "
+            f"{self._effect(one)}; directions drawn at random {self._by_chance(one)}"
         )
         if self.verdict is Verdict.INSUFFICIENT:
             return f"{said} ({one.reason})"
         return said
 
-    @property
-    def _counted(self) -> str:
-        return " of the answers" if self.numbers else " of the decisions"
+    def _effect(self, one: LayerUsage) -> str:
+        lean = f"answers lean on it by {abs(one.given.shift.value):.2f} sd less"
+        changed = _told(one.given.changed, self.numbers)
+        if self.numbers:
+            return f"answers move by {changed} and {lean}"
+        return f"{changed} of the decisions change and {lean}"
+
+    def _by_chance(self, one: LayerUsage) -> str:
+        verb = "move them by" if self.numbers else "change"
+        changed = _told(one.random, self.numbers, ends=False)
+        return f"{verb} {changed} and take {one.random_shift:.2f} sd of any lean"
 
     @property
     def frame(self) -> pd.DataFrame:

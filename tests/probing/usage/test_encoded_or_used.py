@@ -132,15 +132,17 @@ def test_a_number_as_attribute():
 def test_the_sentence_says_what_the_verdict_rests_on_and_the_frame_has_a_row_a_layer():
     usage = asked(planted("uses", 0), people(0.3, 0))
     said = usage.sentence
-    assert said.startswith("sex can be read from ")
-    assert said.endswith(": readable and used")
-    assert "AUC given merit 0.9" in said
-    assert "random directions change" in said
+    assert said.startswith("sex: readable and used. It can be read from ")
+    assert "(AUC 0.9" in said
+    assert "among rows with the same merit" in said
+    assert "of the decisions change and answers lean on it by" in said
+    assert "directions drawn at random change" in said
     assert usage.frame["layer"].tolist() == list(LAYERS)
     assert usage.frame["verdict"].tolist() == ["readable and used"] * 2
     assert usage.limits == LIMITS
     silent = asked(planted("lacks", 0), people(0.3, 0))
-    assert silent.sentence.startswith("sex cannot be read from any of the 2 layers beyond what")
+    said = silent.sentence
+    assert said.startswith("sex: not readable. Beyond what merit tells, no layer gives it away (at")
 
 
 def test_it_comes_out_the_same_twice_and_leaves_the_model_as_it_came():
