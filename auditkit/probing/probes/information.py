@@ -12,7 +12,7 @@ from math import log, nan
 
 import numpy as np
 
-from auditkit.errors import DataError, UsageError
+from auditkit.errors import UsageError
 from auditkit.probing.probes.labels import Labels
 from auditkit.probing.probes.paired import Floats, Score, contrast
 from auditkit.probing.probes.reading import Reading
@@ -67,12 +67,13 @@ def _classes(reading: Reading) -> Score:
 
 
 def _prior_bits(labels: Labels) -> Floats:
-    """What each label costs to somebody who knows how frequent the classes are among the others."""
+    """What each label costs to somebody who knows how frequent the classes are.
+
+    Of all rows, as parts of like classes tell a reader: to count the others alone would cost more,
+    and a reader that says nothing but frequencies would seem to know something.
+    """
     counts = np.bincount(labels.values, minlength=len(labels.levels))
-    if (counts[labels.values] < 2).any():
-        raise DataError(f"a class of {labels.name} has a single row: its bits are not known")
-    others = (counts[labels.values] - 1) / (len(labels) - 1)
-    return np.asarray(-np.log2(others))
+    return np.asarray(-np.log2(counts[labels.values] / len(labels)))
 
 
 def _numbers(labels: Labels, said: Floats, variance: float | None) -> Score:
