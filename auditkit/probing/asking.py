@@ -164,7 +164,7 @@ def slopes(
         def asked(rows: Tensor) -> Tensor:
             for one in seen.values():
                 one.clear()
-            with torch.enable_grad():
+            with sloping():
                 return measure(said(model, taken(inputs, rows)), rows)
 
         def some(m: int) -> Tensor:
@@ -177,10 +177,18 @@ def slopes(
             yield rows, _back(number, given)
 
 
+@contextmanager
+def sloping() -> Iterator[None]:
+    """Inside, slopes can be asked for, whatever the caller's code is under."""
+    with torch.inference_mode(False), torch.enable_grad():
+        yield
+
+
 def _back(number: Tensor, given: Mapping[str, Tensor]) -> Seen:
     if not number.requires_grad:  # the layers lie beside the way to the answer
         return {name: (one.detach(), torch.zeros_like(one)) for name, one in given.items()}
-    found = torch.autograd.grad(number.sum(), list(given.values()), allow_unused=True)
+    with sloping():
+        found = torch.autograd.grad(number.sum(), list(given.values()), allow_unused=True)
     return {
         name: (one.detach(), torch.zeros_like(one) if slope is None else slope)
         for (name, one), slope in zip(given.items(), found, strict=True)

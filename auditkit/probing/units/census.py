@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from auditkit.attribution.question import at_rest
+
 # The largest size of an answer that counts as none. GELU gives -.00405 at -3, and less below.
 SILENT: Mapping[type[nn.Module], float] = {nn.ReLU: 0.0, nn.GELU: 0.0041}
 RANGES: Mapping[type[nn.Module], tuple[float, float]] = {nn.Sigmoid: (0, 1), nn.Tanh: (-1, 1)}
@@ -98,7 +100,8 @@ def unit_census(model: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> Unit
     - saturated, behind a sigmoid or tanh: on 95 % of the rows or more, within 1 % of its range
       of an end (a sigmoid below .01 or above .99, a tanh beyond .98 either way).
 
-    A module used k times in one pass counts as k layers. The model's mode is left as it is.
+    A module used k times in one pass counts as k layers. The model is at rest meanwhile, without
+    dropout, and is left as it came.
     """
     counts = layer_census(model, batches).values()
     return UnitCount(
@@ -116,7 +119,7 @@ def layer_census(
 
     A module used k times in one pass counts k times as many units; one never used is left out.
     """
-    with _watched(model) as tallies:
+    with at_rest(model), _watched(model) as tallies:
         for batch in batches if tallies else ():  # without activations a pass shows nothing
             for calls in tallies.values():
                 calls.restart()

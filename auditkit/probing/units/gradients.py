@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from auditkit.attribution.question import at_rest
 from auditkit.errors import DataError, ModelError
 from auditkit.models.layers import named_layers, numbers_of
+from auditkit.probing.asking import sloping
 from auditkit.probing.telling import in_short
 
 FAR = 1000.0  # times that a gradient may shrink or grow over the layers before it is said to
@@ -100,14 +101,15 @@ def gradient_flow(
     with at_rest(model), _wanting(model), _given(known) as outputs:
         for inputs, targets in batches:
             outputs.clear()
-            with torch.enable_grad():
-                losses = loss(model(*inputs), targets)
+            with sloping():
+                losses = loss(model(*(one.clone() for one in inputs)), targets.clone())
             if losses.shape != (len(targets),):
                 raise ModelError(
                     f"the loss gave {tuple(losses.shape)} for {len(targets)} rows: give one "
                     'number a row, with reduction="none"'
                 )
-            _take_in(seen, outputs, losses)
+            with sloping():
+                _take_in(seen, outputs, losses)
             rows += len(targets)
     if not rows:
         raise DataError("there are no batches: give at least one row with its target")

@@ -11,6 +11,7 @@ from auditkit.probing.concepts.examples import Concept, concept_of
 from auditkit.probing.concepts.sensitivity import joined, pooled_slopes, tcav
 from auditkit.probing.pooling import vectors
 from auditkit.runtime import Runtime
+from auditkit.statistics.multiplicity import holm
 
 SEEDS = 20
 
@@ -185,3 +186,25 @@ def test_what_cannot_be_asked_is_said_in_one_sentence():
         tcav(model, "layer", x, concept, targets=3)
     with pytest.raises(ModelError, match="give one number a row"):
         tcav(model, "layer", x, concept, targets=lambda outputs: outputs.sum())
+
+
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+def test_whatever_it_is_asked_under_slopes_are_the_same(around):
+    model, x, concept, _ = planted(0, uses=0.3, alike=0.0)
+    runtime = Runtime(device="cpu", seed=0)
+    with around():
+        found = tcav(model, "layer", x.clone(), concept, draws=50, runtime=runtime)
+    known = tcav(model, "layer", x, concept, draws=50, runtime=runtime)
+    assert found.frame.equals(known.frame)
+    assert found.frame["sensitivity"][0] > 0
+
+
+def test_only_the_rows_that_are_asked_about_count_and_p_is_adjusted_over_all_lines():
+    model, x, concept, _ = planted(0, uses=0.3, alike=0.0, n=200)
+    some = np.arange(200) < 50
+    runtime = Runtime(device="cpu", seed=0)
+    ahead = concept_of(x[:, 0].numpy() > 0, name="ahead")
+    found = tcav(model, "layer", x, [concept, ahead], rows=some, draws=99, runtime=runtime).frame
+    assert list(found["rows"]) == [50, 50]
+    assert found["adjusted"].to_numpy() == pytest.approx(holm(found["p"].to_numpy(float)))
+    assert (found["adjusted"] > found["p"]).any()

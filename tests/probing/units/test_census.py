@@ -119,6 +119,15 @@ def test_the_network_is_left_as_it_came(training):
     assert not any(module._forward_hooks for module in model.modules())
 
 
+def test_a_network_that_is_training_is_counted_at_rest():
+    model = nn.Sequential(nn.BatchNorm1d(4), nn.Dropout(0.9), nn.ReLU()).train()
+    before = [one.clone() for one in model.buffers()]
+    drawn = torch.get_rng_state()
+    assert unit_census(model, [(torch.eye(4),)]).dead == 0
+    assert all(map(torch.equal, model.buffers(), before))
+    assert torch.equal(torch.get_rng_state(), drawn)
+
+
 def test_no_hook_is_left_where_the_network_breaks():
     model = network(3)
     with pytest.raises(RuntimeError, match="shape"):

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+from pandas.testing import assert_frame_equal
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -119,6 +120,14 @@ def test_recurrent_layers_and_embeddings_are_followed():
     found = gradient_flow(Reader(), [((tokens,), torch.zeros(20, dtype=torch.long))], loss)
     assert list(found.frame["layer"]) == ["embedding", "lstm", "out"]
     assert (found.frame[["relative", "typical"]] > 0).all(axis=None)
+
+
+@pytest.mark.parametrize("around", [torch.no_grad, torch.inference_mode])
+def test_whatever_it_is_asked_under_gradients_are_the_same(around):
+    model = deep(nn.Tanh)
+    with around():
+        found = gradient_flow(model, [*batches(64)], loss)
+    assert_frame_equal(found.frame, gradient_flow(model, batches(64), loss).frame)
 
 
 def test_what_cannot_be_asked_is_said():
