@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor, nn
@@ -48,7 +49,7 @@ def exciting(
     not count. Memory is that of one batch. Raises UsageError for a layer or a unit that does not
     exist, DataError for no rows and for NaN.
     """
-    wanted = [units] if isinstance(units, int) else list(units)
+    wanted = [int(one) for one in np.atleast_1d(np.asarray(units))]
     if k < 1 or not wanted:
         raise UsageError(f"k is {k} for {len(wanted)} units: give 1 or more of both")
     tops = Tops(k)
@@ -58,6 +59,8 @@ def exciting(
             with record(model, layer) as activations:
                 model(*inputs)
             held = None if lengths is None else lengths(inputs).cpu()
+            if len(activations) > 1:
+                raise UsageError(f"{layer!r} means {len(activations)} layers: name one at a time")
             (name,) = activations
             tops.add(*_largest(activations[name], wanted, held, name))
     if not tops.rows:

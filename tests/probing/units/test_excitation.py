@@ -36,6 +36,13 @@ def test_of_equal_rows_the_first_stays():
     assert list(found["row"]) == list(range(20))
 
 
+def test_a_unit_may_be_numpys_and_a_pattern_of_several_layers_is_refused():
+    found = exciting(Echo(), "layer", np.int64(1), [torch.eye(3)], k=1).frame
+    assert list(found["row"]) == [1]
+    with pytest.raises(UsageError, match="means 2 layers"):
+        exciting(torch.nn.Sequential(Echo(), Echo()), "*", 0, [torch.eye(3)])
+
+
 def test_the_place_in_a_map_is_told():
     maps = torch.zeros(4, 2, 5, 7)
     maps[2, 1, 3, 6] = 9.0
