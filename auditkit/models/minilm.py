@@ -28,7 +28,8 @@ from auditkit.models.transformer.blocks import present
 from auditkit.ranges import ranged, require_ranges
 
 LONGEST = 256  # pieces of a sentence with which it was trained
-LARGEST = 2**30  # bytes of weights, and numbers that sizes may ask for
+LARGEST = 2**30  # bytes of weights
+WORDS = 2**26  # bytes of sizes, and of a tokenizer
 
 # Texts to pieces (n, T) int64, 0 after each end, and how many each text has, (n,) int64.
 Tokenize = Callable[[Sequence[str]], tuple[Tensor, Tensor]]
@@ -169,6 +170,7 @@ def of_files(found: Mapping[str, bytes], *, longest: int = LONGEST) -> tuple[Min
 
 def options_of(config: bytes) -> BertOptions:
     """The sizes that a BERT's config.json states. Raises ModelError for another kind of network."""
+    _require_short(CONFIG, config)
     try:
         said: dict[str, Any] = json.loads(config)
         options = BertOptions(
@@ -183,11 +185,17 @@ def options_of(config: bytes) -> BertOptions:
         )
         kind = said["model_type"], said["hidden_act"]
         places = said.get("position_embedding_type", "absolute")
-    except (KeyError, TypeError, ValueError, UsageError) as error:
+    # Overflow of an infinite size, recursion of lists within lists.
+    except (LookupError, TypeError, ValueError, OverflowError, RecursionError, UsageError) as error:
         raise ModelError(f"{CONFIG} does not state a BERT's sizes: {error}") from error
     if (*kind, places) != ("bert", "gelu", "absolute"):
         raise ModelError(f"{CONFIG} is of {kind[0]} with {kind[1]} and {places} places, no BERT")
     return options
+
+
+def _require_short(name: str, content: bytes) -> None:
+    if len(content) > WORDS:
+        raise ModelError(f"{name} has {len(content)} bytes; {WORDS} are the most")
 
 
 def _weights(content: bytes, options: BertOptions) -> dict[str, Tensor]:
@@ -239,6 +247,7 @@ def _names(depth: int) -> list[tuple[str, tuple[str, ...]]]:
 def _tokenize(content: bytes, options: BertOptions, longest: int) -> Tokenize:
     if longest < 3:  # what begins a text, what ends it, and something between them
         raise UsageError(f"longest is {longest}: a text has 3 pieces or more")
+    _require_short(TOKENIZER, content)
     try:
         made = Tokenizer.from_str(content.decode())
     except Exception as error:  # the library raises no class of its own

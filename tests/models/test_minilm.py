@@ -14,7 +14,7 @@ from auditkit.data.catalogue import minilm
 from auditkit.data.tables import Table
 from auditkit.errors import DataError, ModelError, UsageError
 from auditkit.models.layers import stages
-from auditkit.models.minilm import BertOptions, MiniLM, load_minilm, of_files
+from auditkit.models.minilm import WORDS, BertOptions, MiniLM, load_minilm, of_files
 from auditkit.probing.recording import record
 
 SAID = {
@@ -236,6 +236,10 @@ def test_sizes_that_cannot_be_are_refused(changed, told):
     [
         ("config.json", b"{", "does not state"),
         ("config.json", b"[]", "does not state"),
+        ("config.json", b"[" * 100_000, "does not state"),
+        ("config.json", b'{"vocab_size": Infinity}', "does not state"),
+        ("config.json", b" " * (WORDS + 1), "are the most"),
+        ("tokenizer.json", b" " * (WORDS + 1), "are the most"),
         ("model.safetensors", b"\xff" * 40, "cut off or not safetensors"),
         ("model.safetensors", save(tensors())[:-5], "cut off or not safetensors"),
         ("tokenizer.json", b"{}", "tokenizer.json cannot be read"),
