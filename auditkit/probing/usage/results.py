@@ -85,6 +85,8 @@ class Usage:
         )
         if self.verdict is Verdict.INSUFFICIENT:
             return f"{said} ({one.reason})"
+        if self.verdict is Verdict.USED and one.random.value > one.given.changed.value:
+            return f"{said}: more changes by chance, yet the lean stays, which is what tells use"
         return said
 
     def _effect(self, one: LayerUsage) -> str:

@@ -240,3 +240,11 @@ def test_bad_input_is_said_in_one_sentence():
     twice = nn.Sequential(network[0], network[1], network[1], network[2], network[4], network[5])
     with pytest.raises(ModelError, match=r"layer '1' is called"):
         encoded_or_used(twice, rows.columns, rows.attribute, rows.target, layers="1")
+
+
+def test_the_sentence_says_why_it_is_used_where_random_directions_change_more():
+    usage = asked(planted("uses", 0), people(0.3, 0))
+    assert "more changes by chance" not in usage.sentence
+    layers = tuple(replace(one, random=replace(one.random, value=0.9)) for one in usage.layers)
+    told = replace(usage, layers=layers).sentence
+    assert told.endswith("more changes by chance, yet the lean stays, which is what tells use")
