@@ -13,13 +13,13 @@ from itertools import product
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import t as student
 
 from auditkit.attribution.judging.over_rows import mean_of
 from auditkit.errors import DataError
 from auditkit.probing.telling import in_short
 from auditkit.statistics import multiclass
 from auditkit.statistics.estimate import Estimate
-from auditkit.statistics.intervals import z_of
 
 FEWEST = 10  # rows of a group
 AT_ONCE = 100  # groupings that are drawn and added up together
@@ -76,7 +76,7 @@ def harm_by_group(
     for (i, (layer, piece)), (j, place) in product(enumerate(pieces), enumerate(asked)):
         inside, rest = moved[i][codes == place], moved[i][codes != place]
         here = change_of_errors(inside)
-        half = z_of(0.95) * np.hypot(_error(inside), _error(rest))
+        half = _half(inside, rest)
         lines.append(
             (
                 *(layer, piece, names[place], here.n, here.value, here.low, here.high),
@@ -146,6 +146,15 @@ def change_of_errors(change: Floats) -> Estimate:
     if np.isin(change, (-1, 0, 1)).all():
         return multiclass.accuracy_difference(change > 0, change < 0)
     return mean_of(change)
+
+
+def _half(inside: Floats, rest: Floats) -> float:
+    """Half the interval of a difference of means, at 95 %, by Student's law as Welch has it."""
+    own, other = _error(inside) ** 2, _error(rest) ** 2
+    if not own + other:
+        return 0.0
+    parts = own**2 / (len(inside) - 1) + other**2 / (len(rest) - 1)
+    return float(student.ppf(0.975, (own + other) ** 2 / parts) * np.sqrt(own + other))
 
 
 def _error(values: Floats) -> float:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import ttest_ind
 
 from auditkit.errors import DataError
 from auditkit.probing.causes.harm import change_of_errors, harm_by_group
@@ -82,3 +83,13 @@ def test_where_no_answer_changes_there_is_still_an_interval():
     found = change_of_errors(np.zeros(30))
     assert found.low < 0 < found.high
     assert change_of_errors(np.array([0.5, 0.25, 0.0])).value == pytest.approx(0.25)
+
+
+def test_the_interval_of_a_small_group_is_welchs():
+    """scipy's own interval of the same two samples, ten rows against sixty."""
+    change = np.random.default_rng(0).normal(size=(1, 70))
+    groups = np.repeat(["a", "b"], [60, 10])
+    rng = np.random.default_rng(0)
+    frame = harm_by_group([("layer", "unit")], change, groups, draws=20, rng=rng).frame
+    own = ttest_ind(change[0, 60:], change[0, :60], equal_var=False).confidence_interval(0.95)
+    assert tuple(frame.loc[0, ["apart low", "apart high"]]) == pytest.approx(tuple(own))
