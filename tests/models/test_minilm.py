@@ -253,6 +253,12 @@ def test_broken_files_are_refused_in_one_sentence(name, content, told):
     assert "\n" not in str(caught.value)
 
 
+def test_weights_that_are_too_large_are_refused_before_they_are_read(monkeypatch):
+    monkeypatch.setattr("auditkit.models.minilm.LARGEST", 10)
+    with pytest.raises(ModelError, match="10 are the most"):
+        of_files(small())
+
+
 def test_missing_files_and_numbers_that_are_none_are_refused():
     with pytest.raises(ModelError, match=r"no model.safetensors among"):
         of_files({name: one for name, one in small().items() if name != "model.safetensors"})

@@ -183,6 +183,29 @@ def test_lengths_of_all_rows_go_through_pass_by_pass_and_by_the_beginning_of_a_n
         model(tokens, lengths)
 
 
+def test_of_beginnings_of_a_name_the_longest_says_the_lengths():
+    model, (tokens, lengths) = nets.encoder()
+    told = {"stack": torch.ones_like(lengths), "stack.blocks": lengths}
+    with record(model, "stack.blocks.1", lengths=told) as activations:
+        model(tokens, lengths)
+    assert activations.lengths("stack.blocks.1").tolist() == lengths.tolist()
+
+
+@pytest.mark.parametrize("to", ["memory", "disk"])
+def test_a_pass_that_fails_takes_no_earlier_one_with_it_and_no_graph_is_kept(to: str):
+    model, (inputs,) = nets.plain()
+    with record(model, ["0", "1"], to=to) as activations:
+        model(inputs)
+        last, model[2] = model[2], nn.Linear(4, 2)
+        with pytest.raises(RuntimeError, match="mat1"):
+            model(inputs)
+        model[2] = last
+        model(inputs * 2)
+    expected = torch.cat([model[0](inputs), model[0](inputs * 2)])
+    torch.testing.assert_close(activations["0"], expected.detach())
+    assert not activations["0"].requires_grad
+
+
 def test_nothing_is_left_behind_even_when_a_pass_fails():
     model, _ = nets.plain()
     with pytest.raises(RuntimeError, match="mat1"), record(model, ["0", "1"]) as activations:

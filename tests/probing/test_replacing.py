@@ -280,6 +280,8 @@ def test_a_layer_that_no_pass_calls_is_told_rather_than_left():
     """torch's attention never calls its last layer: a change of it would go unnoticed."""
     model, inputs = nets.plain_encoder()
     layer = "encoder.layers.0.self_attn.out_proj"
+    with replace(model, layer, torch.zeros_like):
+        pass  # no pass was made: nothing is amiss
     with pytest.raises(ModelError, match="nothing was replaced"):  # noqa: SIM117
         with replace(model, layer, torch.zeros_like):
             model(*inputs)
