@@ -23,11 +23,11 @@ from auditkit.data.schema import Medium, Task
 from auditkit.data.sequences import SequenceEncoder
 from auditkit.data.tables import classes
 from auditkit.data.text import END, PAD, START, PairEncoder, TextEncoder, padded
-from auditkit.errors import NotApplicable
+from auditkit.errors import ModelError, NotApplicable
 from auditkit.models.base import ARCHITECTURES, fed
 from auditkit.models.checkpoint import CheckpointModel
 from auditkit.models.foreign import ForeignModel
-from auditkit.models.layers import stages
+from auditkit.models.layers import numbers_of, stages
 from auditkit.models.predictor import Predictor
 from auditkit.runtime import Runtime, track
 
@@ -98,9 +98,13 @@ class Opened:
         calls: dict[str, list[bool]] = {name: [] for name in wanted}
 
         def hook(name: str) -> Any:
-            def seen(_module: nn.Module, _given: Any, output: Any) -> None:
-                first = output[0] if isinstance(output, tuple) else output
-                calls[name].append(isinstance(first, Tensor) and first.is_floating_point())
+            def seen(module: nn.Module, _given: Any, output: Any) -> None:
+                try:
+                    numbers_of(module, output, name)
+                except ModelError:
+                    calls[name].append(False)
+                else:
+                    calls[name].append(True)
 
             return seen
 

@@ -1,5 +1,7 @@
 """A predictor's network opened: every medium runs, and its layers are those of a pass."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -95,6 +97,28 @@ def test_a_users_module_is_opened_as_it_is():
     assert found.built is None
     assert found.rows(subject.frame, np.arange(4)).inputs[0].shape == (4, 5)
     assert found.layers(subject.frame) == ("first",)
+
+
+def test_a_layer_that_gives_its_numbers_by_name_is_a_layer():
+    class Named(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Linear(5, 4)
+
+        def forward(self, x: torch.Tensor) -> dict[str, torch.Tensor]:
+            return {"out": self.inner(x)}
+
+    class Whole(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.first, self.last = Named(), nn.Linear(4, 1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.last(self.first(x)["out"])
+
+    subject = network()
+    found = replace(opened(subject.predictor, subject.runtime), module=Whole())
+    assert "first" in found.layers(subject.frame)
 
 
 def test_only_answers_cannot_be_opened():
