@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from auditkit.attribution.question import at_rest
 from auditkit.probing.asking import Inputs, Looked, answers, forward_size, looking, slopes, taken
+from auditkit.probing.causes.losses import checked as finite
 from auditkit.probing.causes.patching import restored
 from auditkit.probing.causes.pieces import (
     Cut,
@@ -76,8 +77,11 @@ def attribution_patching(
     first, second = paired(clean, corrupt)
     names = [layers] if isinstance(layers, str) else list(layers)
     with at_rest(model):
-        own = answers(model, second, targets, runtime=runtime).numpy()
-        apart = answers(model, first, targets, runtime=runtime).numpy() - own
+        own, other = (
+            finite(answers(model, some, targets, runtime=runtime), len(first[0]), "answer").numpy()
+            for some in (second, first)
+        )
+        apart = other - own
         found = first_order(model, names, second, first, targets, parts, heads, runtime)
         sign = np.sign(apart)
         moved = {piece: one * sign for piece, one in found.items()}

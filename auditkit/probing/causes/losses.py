@@ -64,7 +64,16 @@ def _misjudged(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _chosen(outputs: Tensor, targets: Tensor) -> Tensor:
+    _require_classes(targets, outputs.shape[1])
     return F.cross_entropy(outputs.double(), targets.long(), reduction="none")
+
+
+def _require_classes(targets: Tensor, classes: int) -> None:
+    if len(targets) and not 0 <= int(targets.min()) <= int(targets.max()) < classes:
+        raise DataError(
+            f"targets from {int(targets.min())} to {int(targets.max())} for {classes} numbers a "
+            f"row: give places, 0 to {classes - 1}"
+        )
 
 
 def _mischosen(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -80,6 +89,7 @@ def _far(outputs: Tensor, targets: Tensor) -> Tensor:
 
 
 def _tokens(outputs: Tensor, targets: Tensor) -> Tensor:
+    _require_classes(targets[targets != IGNORED], outputs.shape[2])
     each = F.cross_entropy(
         outputs.double().transpose(1, 2), targets.long(), reduction="none", ignore_index=IGNORED
     )

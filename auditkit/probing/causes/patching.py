@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from auditkit.attribution.question import at_rest
 from auditkit.errors import UsageError
 from auditkit.probing.asking import Inputs, Looked, answers, forward_size, looking, taken
+from auditkit.probing.causes.losses import checked
 from auditkit.probing.causes.pieces import Cut, exchanged, from_other, given_by, paired, pieces_of
 from auditkit.probing.telling import in_short
 from auditkit.runtime import Runtime
@@ -70,8 +71,8 @@ def patch(
     targets say which number of the answer is looked at, or are a function of the outputs that
     gives one a row. An effect is the sum over pairs of how far the answer moves towards the other
     input's, over the sum of how far the two lie apart; it may lie outside 0 to 1. Undefined where
-    all pairs are answered alike. Raises DataError for inputs that are no pairs, UsageError for a
-    layer or a cut that does not exist.
+    all pairs are answered alike. Raises DataError for inputs that are no pairs and answers that are
+    NaN, UsageError for a layer or a cut that does not exist.
     """
     runtime = runtime or Runtime()
     if way not in ("denoise", "noise"):
@@ -83,8 +84,12 @@ def patch(
     lines, effects = [], []
     with at_rest(model):
         size = forward_size(model, base, runtime)
-        own = answers(model, base, targets, runtime=runtime, size=size).numpy()
-        other = answers(model, donor, targets, runtime=runtime, size=size).numpy()
+        own = checked(
+            answers(model, base, targets, runtime=runtime, size=size), n, "answer"
+        ).numpy()
+        other = checked(
+            answers(model, donor, targets, runtime=runtime, size=size), n, "answer"
+        ).numpy()
         for layer in names:
             # Two rows: one alone could leave an axis out.
             pieces = pieces_of(layer, _shape(model, layer, base), parts, heads=heads)

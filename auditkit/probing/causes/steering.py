@@ -16,6 +16,7 @@ from auditkit.attribution.judging.over_rows import mean_of
 from auditkit.attribution.question import at_rest, tensors
 from auditkit.errors import DataError, UsageError
 from auditkit.probing.asking import Inputs, Looked, answers, taken
+from auditkit.probing.causes.losses import checked
 from auditkit.probing.causes.pieces import given_by
 from auditkit.probing.recording import replace
 from auditkit.probing.telling import in_short
@@ -60,7 +61,7 @@ def steer(
     direction is (d,) along the features: added at every step and every place of a map alike; or
     of the shape the layer gives a row. Random directions are normal numbers of the same length.
     Raises UsageError for a direction of another size or of no length, and for fewer than two
-    strengths.
+    strengths; DataError where answers are NaN.
     """
     runtime = runtime or Runtime()
     held = tensors(inputs)
@@ -119,7 +120,8 @@ def _answers(
         return numbers + _placed(moved, numbers)
 
     with replace(model, layer, change):
-        return np.asarray(answers(model, inputs, looked, runtime=runtime))
+        found = answers(model, inputs, looked, runtime=runtime)
+    return checked(found, len(inputs[0]), "answer").numpy()
 
 
 def _placed(moved: Tensor, numbers: Tensor) -> Tensor:

@@ -178,3 +178,9 @@ def test_what_cannot_be_ablated_is_said_in_one_sentence():
         ablate(model, x, np.full(200, np.nan), "0")
     with pytest.raises(UsageError, match="no layer 'layer'"):
         ablate(model, x, y, "layer")
+
+
+def test_classes_beyond_the_answers_are_told():
+    model, x = nn.Sequential(nn.Identity(), nn.Linear(3, 2)), torch.randn(20, 3)
+    with pytest.raises(DataError, match=r"targets from 0 to 5 for 2 numbers a row: give places"):
+        ablate(model, x, np.arange(20) % 6, "0", runtime=RUNTIME)

@@ -100,6 +100,14 @@ def test_small_batches_give_the_same():
     assert parted.effects == pytest.approx(whole.effects, abs=1e-6)
 
 
+def test_each_row_may_have_a_target_of_its_own():
+    each = torch.arange(len(pairs()[0])) % 2
+    small = Runtime(device="cpu", batch_size=5)
+    found = patch(network(), *pairs(), "1", targets=each, runtime=small)
+    both = [patch(network(), *pairs(), "1", targets=k, runtime=RUNTIME).clean for k in (0, 1)]
+    assert found.clean == pytest.approx(np.where(each == 0, *both), abs=1e-6)
+
+
 def test_a_function_of_the_outputs_may_be_looked_at():
     found = patch(
         network(), *pairs(), "1", targets=lambda said: said[:, 0] - said[:, 1], runtime=RUNTIME
@@ -166,3 +174,11 @@ def test_only_some_of_many_pieces_are_patched_in_truth_the_strongest_among_them(
     strongest = found.frame["effect"].abs().nlargest(5).index
     assert found.frame.loc[strongest, "true effect"].notna().all()
     assert found.correlation > 0.8
+
+
+@pytest.mark.parametrize("way", [patch, attribution_patching])
+def test_answers_that_are_nan_carry_nothing(way):
+    model = network()
+    model[4].weight.data[0] = np.nan
+    with pytest.raises(DataError, match="the answer is NaN or infinite for some rows"):
+        way(model, *pairs(), ["1"], targets=0, runtime=RUNTIME)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from auditkit.errors import UsageError
+from auditkit.errors import DataError, UsageError
 from auditkit.probing.causes.steering import steer
 from auditkit.runtime import Runtime
 
@@ -74,3 +74,10 @@ def test_what_leads_nowhere_is_said_in_one_sentence():
         steer(model, "0", [0.0] * 3, STRENGTHS, x)
     with pytest.raises(UsageError, match="give two or more"):
         steer(model, "0", [1.0] * 3, [1.0], x)
+
+
+def test_answers_that_are_nan_lean_nowhere():
+    model, inputs = reading(torch.tensor([3.0, 4.0])), torch.randn(20, 2)
+    model[1].weight.data[0, 1] = np.nan
+    with pytest.raises(DataError, match="the answer is NaN or infinite for some rows"):
+        steer(model, "0", [1.0, 2.0], STRENGTHS, inputs, runtime=RUNTIME)
