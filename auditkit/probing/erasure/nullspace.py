@@ -24,7 +24,12 @@ def nullspace_eraser(x: Tensor, z: ArrayLike, *, rounds: int = 20, near: float =
     the majority rate; the rank of the eraser says after how many directions. Raises DataError for
     one class only, or labels that are not one a row.
     """
-    labels = np.unique(np.asarray(z), return_inverse=True)[1]
+    given_labels = np.asarray(z)
+    if given_labels.ndim != 1:
+        raise DataError(
+            f"labels of shape {given_labels.shape}: give one class a row, such as labels.values"
+        )
+    labels = np.unique(given_labels, return_inverse=True)[1]
     if x.ndim != 2 or len(labels) != len(x):
         raise DataError(f"{len(labels)} labels for activations {tuple(x.shape)}: give (n, d)")
     counts = np.bincount(labels)

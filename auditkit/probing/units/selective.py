@@ -1,6 +1,7 @@
 """Units that single out a class or a group, beside how many chance alone would give."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 from scipy.sparse import csr_array
 from scipy.stats import norm, rankdata, t
 
-from auditkit.errors import DataError
+from auditkit.errors import DataError, UsageError
 from auditkit.probing.probes.labels import Labels
 from auditkit.probing.similarity.alignment import Activations
 from auditkit.probing.similarity.pairs import Floats, rows_of
@@ -91,6 +92,11 @@ class UnitSelectivity:
 
 def ranked(activations: Activations) -> Ranked:
     """Activations to be asked about several columns of labels. Raises DataError for NaN."""
+    if isinstance(activations, Mapping):
+        raise UsageError(
+            f"activations of {len(activations)} layers: give one layer's, as in "
+            f"activations[{next(iter(activations), 'layer')!r}]"
+        )
     x = rows_of(activations)
     return Ranked(values=x, ranks=rankdata(x, axis=0))
 

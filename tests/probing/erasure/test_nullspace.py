@@ -6,6 +6,7 @@ from sklearn.linear_model import LogisticRegression
 from auditkit.errors import DataError
 from auditkit.probing.erasure.leace import leace_eraser
 from auditkit.probing.erasure.nullspace import nullspace_eraser
+from auditkit.probing.probes.labels import labels_of
 
 
 def rows(n=400, d=10):
@@ -43,3 +44,9 @@ def test_nothing_is_taken_out_where_nothing_is_read():
 def test_one_class_is_refused():
     with pytest.raises(DataError, match="same label"):
         nullspace_eraser(torch.randn(10, 3), np.zeros(10, int))
+
+
+def test_labels_that_are_no_line_are_told():
+    x, z = rows()
+    with pytest.raises(DataError, match=r"give one class a row, such as labels\.values"):
+        nullspace_eraser(x, labels_of(z))

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import mannwhitneyu, spearmanr
 from sklearn.metrics import roc_auc_score
 
-from auditkit.errors import DataError
+from auditkit.errors import DataError, UsageError
 from auditkit.probing.probes.labels import Labels, labels_of
 from auditkit.probing.units.across import layer_selectivity
 from auditkit.probing.units.selective import ranked, unit_selectivity
@@ -134,3 +134,8 @@ def test_labels_of_other_rows_are_refused():
         unit_selectivity(noise(0, 40, 2), groups(0, 30))
     with pytest.raises(DataError, match="no layers"):
         layer_selectivity({}, groups(0, 30))
+
+
+def test_a_mapping_of_layers_is_answered_with_one_of_them():
+    with pytest.raises(UsageError, match=r"give one layer's, as in activations\['hidden\.1'\]"):
+        unit_selectivity({"hidden.1": noise(0, 40, 3)}, groups(0, 40))
