@@ -61,7 +61,7 @@ def test_of_classes_each_has_its_own_logit():
 @pytest.mark.parametrize("name", ["cnn", "lstm", "encoder", "gru"])
 def test_units_of_every_medium_are_taken_out(name: str):
     findings, sections = told("causes", learner(name))
-    assert "taken out alone" in findings[0].message
+    assert "taken out, one at a time" in findings[0].message
     assert findings[0].n > 0
     assert sections[0].views[0].frame["change"].notna().all()
     assert ("heads and units" in findings[0].message) == (name == "encoder")

@@ -95,12 +95,13 @@ def _strongest(whole: Ablated, units: Ablated, parts: str) -> Finding:
     layer = whole.frame.iloc[int(whole.frame["loss"].argmax())]
     needed = frame[(frame["adjusted"] <= 0.05) & (frame["loss"] > 0)]
     errors = points(best["wrong"]) if units.unit == "share" else f"{best['wrong']:.3g}"
-    among = f"of {len(frame) + units.left_out} {parts}"
+    among = f"of the {len(frame)} {parts} that were taken out, one at a time,"
     many = f"{len(needed)} {among} are" if len(needed) else f"None {among} is"
+    rank = "which is missed most" if best["loss"] > 0 else "the nearest to being missed"
     all_of = f"without all of {layer['layer']} the loss changes by {layer['loss']:+.2g}"
     return finding(
-        f"{many} missed beyond chance when taken out alone. Without {best['piece']} of "
-        f"{_named(best['layer'])}, which is missed most, the loss changes by {best['loss']:+.2g} "
+        f"{many} missed beyond chance. Without {best['piece']} of "
+        f"{_named(best['layer'])}, {rank}, the loss changes by {best['loss']:+.2g} "
         f"({best['loss low']:.2g} to {best['loss high']:.2g}) from {units.before[0]:.2g} and "
         f"errors by {errors}; {all_of}.",
         Estimate(

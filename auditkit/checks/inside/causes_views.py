@@ -35,7 +35,7 @@ def ablated_views(*found: Ablated) -> tuple[View, ...]:
                     "low": lines["loss low"],
                     "high": lines["loss high"],
                 }
-            ).round(4),
+            ).round(6),
             label="without",
             value="change",
             low="low",
