@@ -143,6 +143,25 @@ class Represented:
                 found[name] = one
         return found
 
+    @property
+    def sensitive(self) -> tuple[str, ...]:
+        """Sensitive columns that are read, but for one that the network itself is to answer.
+
+        Raises NotApplicable where there is none.
+        """
+        schema = self.table.schema
+        if not schema.sensitive_names:
+            raise NotApplicable("no sensitive column was named; name one with --sensitive COL")
+        asked = self.asked
+        found = [
+            one for one in schema.sensitive_names if one in asked and one != schema.target.name
+        ]
+        if not found:
+            raise NotApplicable(
+                "no sensitive column, the target aside, has two groups of 10 rows among those read"
+            )
+        return tuple(found)
+
     @cached_property
     def truth(self) -> Labels:
         """What every row should be answered with, its levels in the order of the answers.

@@ -133,3 +133,14 @@ def test_of_a_decision_the_second_level_is_the_positive_one():
 
     assert truth.levels == ("not 1", "1")
     assert (truth.values == subject.frame["label"].astype(int)).all()
+
+
+def test_a_sensitive_column_that_is_the_target_is_none_to_erase():
+    subject = network()
+    schema = subject.table.schema
+    own = replace(subject.table, schema=schema.with_sensitive([schema.target]))
+    both = replace(subject.table, schema=schema.with_sensitive([schema.target, *schema.sensitive]))
+
+    assert replace(subject.represented, table=both).sensitive == ("group",)
+    with pytest.raises(NotApplicable, match="the target aside"):
+        _ = replace(subject.represented, table=own).sensitive
