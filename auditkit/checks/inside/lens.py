@@ -105,7 +105,7 @@ def _settled(plain: Lens, tuned: Lens | None) -> Finding:
     if tuned is not None and place:
         message += (
             f"; read through a translator, {percent(tuned.layers[place - 1].settled.value)} are "
-            "settled there already"
+            "settled that one layer earlier"
         )
     return finding(
         f"{message}.",
