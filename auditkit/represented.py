@@ -30,6 +30,7 @@ READ: Mapping[Medium, int] = {
     Medium.SEQUENCE: 2000,
     Medium.TEXT: 2000,
 }
+SETTLED = 8  # batches by which an untrained network's running statistics are known
 WORDS = 512  # numbers in which the words of a text are counted
 
 
@@ -101,7 +102,7 @@ class Represented:
         """The same network with the weights it would have begun with."""
         return untrained(
             self.opened.module,
-            [rows.inputs for rows in self.batches[:4]],
+            [rows.inputs for rows in self.batches[:: max(len(self.batches) // SETTLED, 1)]],
             built=self.opened.built,
             runtime=self.runtime,
         )

@@ -23,7 +23,7 @@ def test_two_curves_over_the_layers_and_the_verdict_of_each():
     ]
     assert drawn == pytest.approx(np.array(wanted), abs=5e-4)
     assert table.frame["verdict"].tolist() == ["readable and used"] * 2
-    assert {"selection rate gap", "true positive rate gap", "accuracy"} <= set(table.frame)
+    assert {"selection gap", "true positive gap", "accuracy"} <= set(table.frame)
 
 
 def test_numbers_are_told_in_standard_deviations():

@@ -58,7 +58,8 @@ def _numbers(check: Concepts, subject: Subject, seen: Represented) -> dict[str, 
     match subject.task:
         case Task.DECISION:
             here = subject.labels[seen.rows] == 1
-            return {f"log-odds of {schema.positive}": (None, np.flatnonzero(here))}
+            name = f"log-odds of {schema.target.name} {schema.positive}"
+            return {name: (None, np.flatnonzero(here))}
         case Task.CLASSES:
             right = subject.classes[seen.rows]
             levels = list(enumerate(schema.target.levels))[:MOST_CLASSES]
@@ -130,9 +131,9 @@ def _finding(lines: pd.DataFrame, column: str, found: TCAV) -> Finding:
     verdict = "more than chance gives" if beyond else "no more than chance gives"
     return finding(
         f"A step towards {best['concept']} at {best['layer']} moves the {best['answer']} by "
-        f"{best['sensitivity']:+.2g} ({best['sensitivity low']:.2g} to "
-        f"{best['sensitivity high']:.2g}), {verdict} (95 % of random groups stay below "
-        f"{best['random sensitivity']:.2g}); the slope is positive in {percent(best['score'])} of "
+        f"{best['sensitivity']:+.2f} ({best['sensitivity low']:+.2f} to "
+        f"{best['sensitivity high']:+.2f}), {verdict} (95 % of random groups stay below "
+        f"{best['random sensitivity']:.2f}); the slope is positive in {percent(best['score'])} of "
         f"rows, and of {len(lines)} groups and layers this is the strongest.",
         Estimate(
             value=float(best["sensitivity"]),

@@ -161,10 +161,14 @@ def _selective(check: Units, known: Known) -> Finding:
     layer, unit = best
     value, null = unit.told_apart, beside[1].told_apart
     group = f"{column} {unit.level!r}" if unit.level else column
+    if value.high <= 0.5 or value.low <= 0.5 <= value.high:
+        first = f"No unit alone tells groups of {column} apart: the one that seemed to, unit"
+        first = f"{first} {unit.unit} of {layer}, has"
+    else:
+        first = f"Unit {unit.unit} of {layer} alone tells {group} from all others with"
     return finding(
-        f"Unit {unit.unit} of {layer} alone tells {group} from all others with an AUC of "
-        f"{value.value:.2f} ({value.low:.2f} to {value.high:.2f}); {_beside(value, null)} "
-        f"({null.value:.2f}). {found.strong:,} of {found.units:,} units single out a group of "
+        f"{first} an AUC of {value.value:.2f} ({value.low:.2f} to {value.high:.2f}); "
+        f"{_beside(value, null)} ({null.value:.2f}). {found.strong:,} of {found.units:,} units single out a group of "
         f"{column}, untrained {control.strong:,}.",
         value,
         metric="AUC of the strongest unit",

@@ -6,6 +6,7 @@ import pandas as pd
 
 from auditkit.probing.usage.results import LayerUsage, Usage
 from auditkit.results import Lines, Table, Unit, View
+from auditkit.statistics.estimate import Estimate
 
 
 def usage_views(usage: Usage) -> tuple[View, ...]:
@@ -60,12 +61,11 @@ def changed_of(usage: Usage) -> Lines:
 
 def verdicts_of(usage: Usage) -> Table:
     """The verdict at each layer, and what it rests on."""
-    shares = () if usage.numbers else ("changed", "from", "to", "random")
     return Table(
         title=f"{usage.attribute}, layer by layer",
         frame=pd.DataFrame([_line(one, usage.numbers) for one in usage.layers]),
-        shares=(*shares, "accuracy") if not usage.numbers else (),
-        text=f"Read: the AUC among rows with the same {usage.target}. Changed (from, to): answers "
+        shares=() if usage.numbers else ("random", "accuracy", "smallest"),
+        text=f"Read: the AUC among rows with the same {usage.target}. Changed: answers "
         "that are others once it is erased given the target, on rows the eraser did not see. "
         "Lean: by how many standard deviations answers then follow the attribute less. Gaps "
         "between groups after erasing less those before. Smallest: the smallest share of changes "
@@ -74,15 +74,16 @@ def verdicts_of(usage: Usage) -> Table:
 
 
 def _line(one: LayerUsage, numbers: bool) -> dict[str, object]:
-    changed = one.given.changed
-    gaps = {f"{name} gap": _signed(gap.value) for name, gap in one.given.gaps.items()}
+    changed, unit = one.given.changed, (1.0, "") if numbers else (100.0, " %")
+    gaps = {
+        f"{name.removesuffix(' rate')} gap": _signed(gap.value)
+        for name, gap in one.given.gaps.items()
+    }
     return {
         "layer": one.layer,
         "verdict": one.verdict.value,
         "read": _short(one.area.value),
-        "changed": _short(changed.value),
-        "from": _short(changed.low),
-        "to": _short(changed.high),
+        "changed": _with_ends(changed, *unit),
         "random": _short(one.random.value),
         "lean": _signed(one.given.shift.value),
         **({} if numbers else {"accuracy": _short(one.given.accuracy.value)}),
@@ -97,3 +98,12 @@ def _short(value: float) -> float:
 
 def _signed(value: float) -> str:
     return "" if math.isnan(value) else f"{value:+.2f}"
+
+
+def _with_ends(one: Estimate, scale: float, unit: str) -> str:
+    """`5.2 % (4.5 to 5.9)`, or of numbers `0.15 (0.13 to 0.17)`."""
+    if math.isnan(one.value):
+        return ""
+    digits = 1 if unit else 2
+    low, high = (f"{scale * end:.{digits}f}" for end in (one.low, one.high))
+    return f"{scale * one.value:.{digits}f}{unit} ({low} to {high})"

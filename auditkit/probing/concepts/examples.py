@@ -30,11 +30,11 @@ class Concept:
     whose: Ints | None = None
 
     def __post_init__(self) -> None:
-        for mark, word in ((HAS, "have"), (HAS_NOT, "have not")):
+        for mark, word in ((HAS, "have"), (HAS_NOT, "do not have")):
             count = int((self.marks == mark).sum())
             if count < FEWEST:
                 raise DataError(
-                    f"{count} of {len(self.marks)} rows {word} {self.name!r}: a concept needs "
+                    f"{count} of {len(self.marks)} rows {word} the concept {self.name!r}: it needs "
                     f"{FEWEST} examples and {FEWEST} others"
                 )
 

@@ -73,7 +73,7 @@ class Usage:
     def sentence(self) -> str:
         """The verdict in plain words, with what it rests on."""
         one, name, target = self.telling, self.attribute, self.target
-        area = f"AUC {one.area.value:.2f}, {one.area.low:.2f} to {one.area.high:.2f}, among rows"
+        area = f"AUC {one.area.value:.3g}, {one.area.low:.3g} to {one.area.high:.3g}, among rows"
         area = f"{area} with the same {target}"
         if self.verdict is Verdict.NOT_READABLE:
             best = f"at best {one.layer}: {area}" if len(self.layers) > 1 else area

@@ -40,7 +40,7 @@ def test_a_column_of_two_levels_is_one_concept_and_one_of_three_is_three():
 
 
 def test_what_cannot_be_a_concept_is_said_in_one_sentence():
-    with pytest.raises(DataError, match="9 of 30 rows have 'few'"):
+    with pytest.raises(DataError, match="9 of 30 rows have the concept 'few'"):
         concept_of(np.arange(30) < 9, name="few")
     with pytest.raises(UsageError, match=r"no row of letter is 'bb'.*'b'"):
         concept_of(["a", "b"] * 10, name="letter", level="bb")
