@@ -6,9 +6,12 @@ from auditkit.checks.base import finding
 from auditkit.checks.inside.similarity_views import comparison_views, geometry_views
 from auditkit.checks.inside.sweep_views import sweep_views
 from auditkit.checks.layers import Layers
+from auditkit.errors import NotApplicable
 from auditkit.probing.dimension import geometry
 from auditkit.probing.probes.sweep import Sweep
 from auditkit.probing.similarity.alignment import compare
+from auditkit.probing.similarity.pairs import FEWEST
+from auditkit.represented import Represented
 from auditkit.results import Finding, Section, Status, Unit
 from auditkit.subject import Subject
 
@@ -23,23 +26,36 @@ BESIDE = {
 def run(check: Layers, subject: Subject) -> Iterator[Finding | Section]:
     """A finding of the target, curves over the layers, a map of how alike they are."""
     found = subject.represented
-    target = subject.table.schema.target.name
-    if target in found.asked:
-        swept = found.swept(target)
-        yield _finding(swept)
-        yield Section(
-            title=f"Where does the network know {target}?",
-            text="Each point is a linear probe: the simplest reader there is, fitted on some rows "
-            "and asked about others. What it reads counts only beyond its controls: labels drawn "
-            "at random, the same network before it was trained, and the rows as they came in. A "
-            "probe says what could be read, not what the network uses.",
-            views=sweep_views(swept),
+    target = found.asked.get(subject.table.schema.target.name)
+    if target is None and len(found.rows) < FEWEST:
+        raise NotApplicable(
+            f"{len(found.rows)} rows are too few to compare layers: {FEWEST} are needed"
         )
+    if target is not None:
+        yield from _known(found.swept(target.labels.name))
+    if len(found.rows) >= FEWEST:
+        yield _differing(found)
+
+
+def _known(swept: Sweep) -> Iterator[Finding | Section]:
+    yield _finding(swept)
     yield Section(
+        title=f"Where does the network know {swept.labels.name}?",
+        text="Each point is a linear probe: the simplest reader there is, fitted on some rows "
+        "and asked about others. What it reads counts only beyond its controls: labels drawn "
+        "at random, the same network before it was trained, and the rows as they came in. A "
+        "probe says what could be read, not what the network uses.",
+        views=sweep_views(swept),
+    )
+
+
+def _differing(found: Represented) -> Section:
+    several = len(found.layers) > 1
+    return Section(
         title="How do the layers differ?",
         text="From what each layer holds of the same rows, whatever is asked of them.",
         views=(
-            *(comparison_views(compare(found.activations)) if len(found.layers) > 1 else ()),
+            *(comparison_views(compare(found.activations)) if several else ()),
             *geometry_views(geometry(found.activations)),
         ),
     )

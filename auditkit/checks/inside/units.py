@@ -168,8 +168,8 @@ def _selective(check: Units, known: Known) -> Finding:
         first = f"Unit {unit.unit} of {layer} alone tells {group} from all others with"
     return finding(
         f"{first} an AUC of {value.value:.2f} ({value.low:.2f} to {value.high:.2f}); "
-        f"{_beside(value, null)} ({null.value:.2f}). {found.strong:,} of {found.units:,} units single out a group of "
-        f"{column}, untrained {control.strong:,}.",
+        f"{_beside(value, null)} ({null.value:.2f}). {found.strong:,} of {found.units:,} units "
+        f"single out a group of {column}, untrained {control.strong:,}.",
         value,
         metric="AUC of the strongest unit",
         unit=Unit.NUMBER,
