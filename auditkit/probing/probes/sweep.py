@@ -13,6 +13,7 @@ from math import isnan, nan
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from threadpoolctl import threadpool_limits
 from torch import Tensor
 
 from auditkit.errors import DataError, UsageError, suggestion
@@ -249,20 +250,24 @@ def sweep(
     kinds = types_of(labels, types=types, inputs=inputs, rng=rng)
     asked = [labels, *control_draws(labels, kinds, controls, rng)]
     spaces = _Spaces(split=split, reader=reader, runtime=runtime)
-    found = {
-        name: spaces.probed(name, one, asked)
-        for name, one in track(activations.items(), f"probing {labels.name}", len(activations))
-    }
-    twins = {
-        name: spaces.alone(f"untrained {name}", one, labels)
-        for name, one in (untrained or {}).items()
-    }
+    # Thousands of small solves: threads that wait for each other made Adult's take three times as
+    # long on two cores.
+    with threadpool_limits(1, user_api="blas"):
+        found = {
+            name: spaces.probed(name, one, asked)
+            for name, one in track(activations.items(), f"probing {labels.name}", len(activations))
+        }
+        twins = {
+            name: spaces.alone(f"untrained {name}", one, labels)
+            for name, one in (untrained or {}).items()
+        }
+        alone = None if inputs is None else spaces.alone("the input", inputs, labels)
     return Sweep(
         labels=labels,
         reader=reader,
         layers=found,
         untrained={name: one for name, one in twins.items() if one is not None},
-        inputs=None if inputs is None else spaces.alone("the input", inputs, labels),
+        inputs=alone,
         note=kinds.note(split),
     )
 
