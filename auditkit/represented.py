@@ -19,7 +19,7 @@ from auditkit.probing.pooling import vectors
 from auditkit.probing.probes.labels import FEWEST, Labels, labels_of
 from auditkit.probing.probes.sweep import Sweep, sweep
 from auditkit.probing.recording import record
-from auditkit.probing.untrained import untrained
+from auditkit.probing.untrained import untrained_twin
 from auditkit.runtime import Runtime
 
 # Rows that are sent through the layers: enough that a probe of a few hundred numbers is steady,
@@ -100,7 +100,7 @@ class Represented:
     @cached_property
     def twin(self) -> nn.Module:
         """The same network with the weights it would have begun with."""
-        return untrained(
+        return untrained_twin(
             self.opened.module,
             [rows.inputs for rows in self.batches[:: max(len(self.batches) // SETTLED, 1)]],
             built=self.opened.built,

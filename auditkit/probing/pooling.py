@@ -2,6 +2,7 @@
 
 from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -25,7 +26,9 @@ def vectors(
     (n, heads, T, d), 1 for gates (n, T, gates, d); what is left is one vector. Raises DataError
     for numbers of another shape, for NaN and infinity, for a length that is none.
     """
-    return _finite(pooled(numbers, lengths, pool=pool, axis=axis))
+    found = pooled(numbers, lengths, pool=pool, axis=axis)
+    require_finite(found.detach().cpu())
+    return found
 
 
 def pooled(
@@ -89,11 +92,11 @@ def _of_all(steps: Tensor, pool: Pool) -> Tensor:
             return steps[:, 0]
 
 
-def _finite(numbers: Tensor) -> Tensor:
-    wrong = ~torch.isfinite(numbers).all(dim=1)
-    if bool(wrong.any()):
+def require_finite(numbers: Tensor | np.ndarray, name: str = "the activations") -> None:
+    """Raise DataError for NaN and infinity in numbers (n, d), naming the first row."""
+    wrong = ~np.isfinite(np.asarray(numbers)).all(axis=1)
+    if wrong.any():
         raise DataError(
-            f"row {int(wrong.int().argmax()) + 1} of the activations holds NaN or infinity "
-            f"({int(wrong.sum())} of {len(numbers)} rows do): find the layer where they begin"
+            f"row {int(wrong.argmax()) + 1} of {name} holds NaN or infinity ({int(wrong.sum())} of "
+            f"{len(wrong)} rows do): find the layer where they begin"
         )
-    return numbers

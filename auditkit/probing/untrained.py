@@ -48,9 +48,6 @@ def untrained_twin(
     return twin.train(model.training)
 
 
-untrained = untrained_twin  # where the module's own name does not stand in the way
-
-
 def _drawn_anew(model: nn.Module) -> nn.Module:
     weights = list(model.parameters())
     if any(isinstance(one, UninitializedParameter) for one in weights):

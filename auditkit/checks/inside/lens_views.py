@@ -6,7 +6,7 @@ from auditkit.probing.lens.answers import Lens
 from auditkit.probing.lens.attention_heads import LOOKS, Repetition
 from auditkit.probing.lens.grids import LensGrid
 from auditkit.probing.lens.tuned import TunedLens
-from auditkit.results import Heatmap, Lines, Table, TokenScores, Unit, View
+from auditkit.results import Lines, Table, TokenScores, Unit, View
 
 NAMES = {"logit": "logit lens", "tuned": "tuned lens"}
 SHOWN_PLACES = 10  # of an example
@@ -105,22 +105,4 @@ def repetition_views(found: Repetition, most: int = 5) -> tuple[View, ...]:
             text=f"Random tokens, and the same again. Looking at all alike gives "
             f"{100 * found.chance:.1f} % of each.",
         ),
-    )
-
-
-def habits_view(frame: pd.DataFrame) -> Heatmap:
-    """The lines of `head_habits` as a map."""
-    shown = [name for name in ("first", "before", "itself", "marks", "evenness") if name in frame]
-    names = [
-        f"layer {layer}, head {head}" if head else "all alike"
-        for layer, head in zip(frame["layer"], frame["head"], strict=True)
-    ]
-    long = frame[shown].assign(head=names).melt("head", var_name="looks at", value_name="share")
-    return Heatmap(
-        title="Shares of each head's attention",
-        frame=long[long["share"].notna()],
-        x="looks at",
-        y="head",
-        value="share",
-        unit=Unit.SHARE,
     )

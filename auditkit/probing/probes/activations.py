@@ -5,6 +5,7 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from auditkit.errors import DataError
+from auditkit.probing.pooling import require_finite
 from auditkit.probing.probes.labels import Labels
 
 Floats = NDArray[np.float64]
@@ -32,16 +33,6 @@ def numbers_of_rows(activations: Tensor | ArrayLike, *labels: Labels) -> Floats:
         require_classes(one)
     require_finite(x)
     return x if x.dtype in (np.float32, np.float64) else x.astype(np.float64)
-
-
-def require_finite(x: np.ndarray) -> None:
-    """Raise DataError for NaN and infinity, naming the first row."""
-    wrong = ~np.isfinite(x).all(axis=1)
-    if wrong.any():
-        raise DataError(
-            f"row {int(wrong.argmax()) + 1} of the activations holds NaN or infinity "
-            f"({int(wrong.sum())} of {len(x)} rows do): find the layer where they begin"
-        )
 
 
 def require_classes(labels: Labels) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import t
 
 from auditkit.errors import DataError
+from auditkit.probing.pooling import require_finite
 from auditkit.statistics.estimate import Estimate
 
 Floats = NDArray[np.float64]
@@ -111,12 +112,7 @@ def rows_of(values: ArrayLike | torch.Tensor, name: str = "the activations") -> 
         )
     if len(x) < FEWEST:
         raise DataError(f"{name} have {len(x)} rows: give {FEWEST} or more")
-    wrong = ~np.isfinite(x).all(axis=1)
-    if wrong.any():
-        raise DataError(
-            f"row {int(wrong.argmax()) + 1} of {name} holds NaN or infinity ({int(wrong.sum())} of "
-            f"{len(x)} rows do): find the layer where they begin"
-        )
+    require_finite(x, name)
     return x
 
 
