@@ -5,15 +5,10 @@ cut off or changed is found before it is used. Where a training was asked to kee
 several epochs, they lie in `snapshots.safetensors`, held to the card in the same way.
 """
 
-import json
-import shutil
-import tempfile
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -25,9 +20,9 @@ from auditkit.errors import DataError, ModelError, UsageError
 from auditkit.models.base import ARCHITECTURES
 from auditkit.models.card import Card
 from auditkit.models.progress import PROGRESS
+from auditkit.models.sealed import CARD, ensure_ours, required, unsealed, write_folder
 
 WEIGHTS = "model.safetensors"
-CARD = "card.json"
 SNAPSHOTS = "snapshots.safetensors"
 OURS = (WEIGHTS, CARD, SNAPSHOTS, PROGRESS)
 
@@ -51,62 +46,27 @@ def save(folder: Path | str, model: nn.Module, card: Card) -> Path:
     ensure_savable(folder)
     weights = save_tensors({name: one.contiguous() for name, one in model.state_dict().items()})
     earlier = _packed(card.snapshots)
-    sealed = replace(
+    described = replace(
         card,
         weights_sha256=sha256(weights).hexdigest(),
         snapshots_sha256=sha256(earlier).hexdigest() if earlier else "",
     )
-    text = _sealed(sealed.to_dict())
-    staged = None
-    try:
-        folder.absolute().parent.mkdir(parents=True, exist_ok=True)
-        staged = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.absolute().parent))
-        staged.chmod(0o755)
-        (staged / WEIGHTS).write_bytes(weights)
-        if earlier:
-            (staged / SNAPSHOTS).write_bytes(earlier)
-        (staged / CARD).write_text(text, encoding="utf-8")
-        _put(staged, folder)
-    except OSError as error:
-        raise UsageError(f"cannot write {folder}: {error.strerror}; give another --out") from error
-    finally:
-        if staged is not None:  # moved to its place by now, or not wanted
-            shutil.rmtree(staged, ignore_errors=True)
+    files = {WEIGHTS: weights, **({SNAPSHOTS: earlier} if earlier else {})}
+    write_folder(folder, files, described.to_dict())
     return folder
 
 
 def ensure_savable(folder: Path) -> None:
     """Raise UsageError now, before the training, if `save` could not write there later."""
-    if folder.is_dir():
-        # A training killed while it wrote its progress leaves a part of it beside the whole one.
-        left = f".{PROGRESS}-"
-        names = (one.name for one in folder.iterdir() if not one.name.startswith(left))
-        strange = sorted(name for name in names if name not in OURS)
-        if strange:
-            raise UsageError(
-                f"{folder} holds {strange[0]!r}, so it is not a checkpoint to replace; "
-                "give an empty or a new folder with --out"
-            )
-    elif folder.exists():
-        raise UsageError(f"{folder} is a file; give a folder with --out")
-    place = next(one for one in folder.absolute().parents if one.exists())
-    try:
-        with tempfile.TemporaryDirectory(prefix=".auditkit-", dir=place):
-            pass
-    except OSError as error:
-        raise UsageError(f"cannot write {folder}: {error.strerror}; give another --out") from error
+    # A training killed while it wrote its progress leaves a part of it beside the whole one.
+    ensure_ours(folder, OURS, left=f".{PROGRESS}-")
 
 
 def load(folder: Path | str) -> Checkpoint:
     """The checkpoint in a folder. Raises ModelError where it is missing, cut off or changed."""
     folder = Path(folder)
     text, card = _card(folder)
-    weights = _read(folder, WEIGHTS)
-    if sha256(weights).hexdigest() != card.weights_sha256:
-        raise ModelError(
-            f"{folder / WEIGHTS} is not the file that its card describes (checksum differs): "
-            "copy the checkpoint again or train it anew"
-        )
+    weights = required(_read(folder, WEIGHTS), card.weights_sha256, folder / WEIGHTS)
     try:
         tensors = load_tensors(weights)
         # A stranger's card may ask for terabytes: what it asks for is compared before it is made.
@@ -125,16 +85,7 @@ def _card(folder: Path) -> tuple[bytes, Card]:
     if not folder.is_dir():
         raise ModelError(f"no checkpoint folder {folder}; make one with `auditkit train`")
     text = _read(folder, CARD)
-    again = "copy the checkpoint again or train it anew"
-    try:
-        raw = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{folder / CARD} is cut off or not JSON ({error}): {again}") from error
-    if not isinstance(raw, dict):
-        raise ModelError(f"{folder / CARD} is not a card of auditkit's: {again}")
-    seal = raw.pop("sha256", None)
-    if seal != _seal(raw):
-        raise ModelError(f"{folder / CARD} was changed after it was written: {again}")
+    raw = unsealed(text, folder / CARD)
     try:
         return text, Card.from_dict(raw)
     except (DataError, ModelError) as error:
@@ -160,12 +111,7 @@ def _snapshots(
     """
     if not card.snapshots_sha256:
         return {}
-    content = _read(folder, SNAPSHOTS)
-    if sha256(content).hexdigest() != card.snapshots_sha256:
-        raise ModelError(
-            f"{folder / SNAPSHOTS} is not the file that its card describes (checksum differs): "
-            "copy the checkpoint again or train it anew"
-        )
+    content = required(_read(folder, SNAPSHOTS), card.snapshots_sha256, folder / SNAPSHOTS)
     found: dict[int, dict[str, Tensor]] = {}
     for named, one in load_tensors(content).items():
         epoch, _, name = named.partition(".")
@@ -201,26 +147,3 @@ def _read(folder: Path, name: str) -> bytes:
         ) from None
     except OSError as error:
         raise ModelError(f"cannot read {folder / name}: {error.strerror}") from error
-
-
-def _sealed(raw: dict[str, Any]) -> str:
-    return json.dumps({**raw, "sha256": _seal(raw)}, indent=1, allow_nan=False) + "\n"
-
-
-def _seal(raw: dict[str, Any]) -> str:
-    """Checksum of a card's content, whatever its layout."""
-    return sha256(json.dumps(raw, sort_keys=True).encode()).hexdigest()
-
-
-def _put(staged: Path, folder: Path) -> None:
-    """Move a finished folder to its place; the old one stays until the new one stands."""
-    old = staged.with_name(staged.name + "-old")
-    if folder.exists():
-        folder.rename(old)
-    try:
-        staged.rename(folder)
-    except OSError:
-        with suppress(OSError):
-            old.rename(folder)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from auditkit.errors import ModelError, UsageError
-from auditkit.models import files
+from auditkit.models import files, sealed
 from auditkit.models.files import CARD, WEIGHTS
 
 
@@ -69,7 +69,7 @@ def test_a_resealed_card_with_a_strange_architecture_is_refused(folder):
     raw = json.loads((folder / CARD).read_text())
     raw.pop("sha256")
     raw["options"]["width"] = 3
-    raw["sha256"] = files._seal(raw)
+    raw["sha256"] = sealed.seal_of(raw)
     (folder / CARD).write_text(json.dumps(raw))
     with pytest.raises(ModelError, match="do not fit"):
         files.load(folder)
@@ -91,7 +91,7 @@ def resealed(folder: Path, **changes: object) -> None:
         for one in place[:-1]:
             part = part[one]
         part[place[-1]] = value
-    raw["sha256"] = files._seal(raw)
+    raw["sha256"] = sealed.seal_of(raw)
     (folder / CARD).write_text(json.dumps(raw))
 
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from auditkit.errors import ModelError
-from auditkit.models import files
+from auditkit.models import files, sealed
 from auditkit.models.files import CARD, SNAPSHOTS, WEIGHTS
 from auditkit.models.recipe import Recipe
 from auditkit.models.train import train
@@ -97,7 +97,7 @@ def test_resealed_weights_of_another_network_are_refused(how, folder):
     raw = json.loads((folder / CARD).read_text())
     raw.pop("sha256")
     raw["snapshots_sha256"] = files.sha256((folder / SNAPSHOTS).read_bytes()).hexdigest()
-    raw["sha256"] = files._seal(raw)
+    raw["sha256"] = sealed.seal_of(raw)
     (folder / CARD).write_text(json.dumps(raw))
     with pytest.raises(ModelError, match="do not fit"):
         files.load(folder)
@@ -109,7 +109,7 @@ def test_a_card_from_before_there_were_any_still_loads(kept, tmp_path):
     raw = json.loads((made / CARD).read_text())
     raw.pop("sha256")
     del raw["training"]["recipe"]["snapshots"]
-    raw["sha256"] = files._seal(raw)
+    raw["sha256"] = sealed.seal_of(raw)
     (made / CARD).write_text(json.dumps(raw))
     assert files.load(made).card.snapshots == {}
 

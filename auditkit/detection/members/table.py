@@ -1,0 +1,37 @@
+"""Every member of a panel: what it looks at, whether it is only a control, who described it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import nn
+
+from auditkit.detection.members.spectral import AzimuthalSpectrum
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One detector among several: patches (B, 1, h, w) in [0, 1] to logits (B,), fakes above 0.
+
+    `build` gives it untrained; it takes patches of any sides from 16 to 64. A control is shown
+    beside the others and has no vote.
+    """
+
+    name: str
+    title: str
+    build: Callable[[], nn.Module]
+    paper: str
+    control: bool = False
+
+
+MEMBERS: dict[str, Member] = {
+    one.name: one
+    for one in (
+        Member(
+            name="azimuthal",
+            title="spectrum by frequency",
+            build=AzimuthalSpectrum,
+            paper="Durall 2020, Watch your Up-Convolution",
+        ),
+    )
+}
+VOTING = tuple(name for name, one in MEMBERS.items() if not one.control)
