@@ -47,6 +47,7 @@ class Topic(StrEnum):
     PERFORMANCE = "performance"
     DATA = "data"
     TRAINING = "training"
+    MISUSE = "misuse"
 
 
 class Unit(StrEnum):

@@ -1,4 +1,4 @@
-"""The report in plain words: the verdict and the answers to three questions."""
+"""The report in plain words: the verdict and the answers to its questions."""
 
 import math
 from collections import Counter
@@ -56,6 +56,15 @@ QUESTIONS = (
         failed="Some groups, beyond the limits set",
         passed="No group beyond the limits set",
         words=("fair", "bias", "harm", "group", "sensitive", "amplif", "counterfactual"),
+    ),
+    Question(
+        key="misuse",
+        text="What can it be misused for?",
+        topics=(Topic.MISUSE,),
+        failed="More than the limits set allow",
+        passed="Nothing beyond the limits set",
+        measured="Shown, as far as it was measured",
+        words=("misuse", "provenance", "release"),
     ),
     Question(
         key="work",
@@ -116,8 +125,16 @@ def lead(report: AuditReport) -> str:
 
 
 def answers(report: AuditReport, anchors: Mapping[int, str]) -> tuple[Answer, ...]:
-    """The three questions, each answered. anchors maps id(finding or result) to its place."""
-    return tuple(_answer(question, report, anchors) for question in QUESTIONS)
+    """The questions, each answered. anchors maps id(finding or result) to its place.
+
+    What generated content can be misused for is asked only of a model that has to do with it.
+    """
+    asked = {one.topic for one in report.results if one.status is not Status.NOT_APPLICABLE}
+    return tuple(
+        _answer(question, report, anchors)
+        for question in QUESTIONS
+        if question.topics != (Topic.MISUSE,) or Topic.MISUSE in asked
+    )
 
 
 def tally(report: AuditReport) -> tuple[tuple[Status, int], ...]:
