@@ -19,6 +19,7 @@ from auditkit.models.predictor import (
     Ability,
     Classes,
     Decisions,
+    Detecting,
     Judge,
     Numbers,
     Outputs,
@@ -27,6 +28,7 @@ from auditkit.models.predictor import (
 from auditkit.runtime import Runtime
 
 if TYPE_CHECKING:
+    from auditkit.detected import Detected
     from auditkit.explained import Explained
     from auditkit.represented import Represented
 
@@ -345,6 +347,23 @@ class Subject:
         from auditkit.represented import Represented  # torch, as above
 
         return Represented(predictor=self.predictor, table=self.table, runtime=self.runtime)
+
+    @cached_property
+    def detected(self) -> "Detected":
+        """A detector of made images beside those it is judged on.
+
+        Raises NotApplicable where the model is another.
+        """
+        if not isinstance(self.predictor, Detecting):
+            raise NotApplicable("the model does not tell made images from real ones")
+        from auditkit.detected import Detected  # torch, as above
+
+        return Detected(
+            detector=self.predictor.detector,
+            rows=self.frame,
+            known=None if self.train is None else self.train.frame,
+            runtime=self.runtime,
+        )
 
     def require_network(self) -> None:
         """Raise NotApplicable where only the model's answers are known."""

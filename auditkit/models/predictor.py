@@ -128,6 +128,16 @@ class Judge(Protocol):
 
 
 @runtime_checkable
+class Detecting(Protocol):
+    """A model that tells made images from real ones, by a panel that can be asked more."""
+
+    @property
+    def detector(self) -> Any:
+        """An `auditkit.detection.files.Detector`."""
+        ...
+
+
+@runtime_checkable
 class WordVectors(Protocol):
     """A model whose layer of word vectors can be looked at."""
 
