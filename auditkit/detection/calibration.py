@@ -13,7 +13,7 @@ from typing import Any, Self
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
@@ -75,9 +75,16 @@ class Calibration:
         return made
 
 
-def calibrated(readings: Readings, fake: NDArray[np.bool_]) -> Calibration:
+def calibrated(
+    readings: Readings,
+    fake: NDArray[np.bool_],
+    original: ArrayLike,
+    *,
+    source: ArrayLike | None = None,
+) -> Calibration:
     """Learn from calibration images; fake (n,) says which were made.
 
+    original (n,) is the photograph or person behind each, source (n,) the set of images it is of.
     Raises DataError where there are fewer than 20 real or 20 made ones.
     """
     real = ~fake
