@@ -14,7 +14,7 @@ from auditkit.detection.patches import patches, stacked
 from auditkit.runtime import Runtime
 
 Floats = NDArray[np.float64]
-AT_ONCE = 256  # patches a forward pass
+AT_ONCE = 64  # patches a forward pass
 
 
 class Panel(nn.Module):

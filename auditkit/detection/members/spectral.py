@@ -1,9 +1,18 @@
-"""Members that read a patch's spectrum: generators leave traces where upsampling did its work."""
+"""Members that read a patch's spectrum: generators leave traces where upsampling did its work.
+
+Both are linear in log power. What all frequencies share is taken off first, so that neither the
+brightness of a patch nor its contrast says anything.
+"""
+
+import math
 
 import torch
 from torch import Tensor, nn
 
 BANDS = 32  # of frequency, from 0 to the highest that pixels can hold
+BLOCK = 16  # pixels on a side of a block of the cosine transform: the smallest patch there is
+STEP = 8
+FLOOR = 1e-6  # power a coefficient, of an error of a third of a grey level: what rounding leaves
 
 
 def azimuthal_spectrum(patches: Tensor, bands: int = BANDS) -> Tensor:
@@ -26,23 +35,91 @@ def azimuthal_spectrum(patches: Tensor, bands: int = BANDS) -> Tensor:
     return mean
 
 
-class AzimuthalSpectrum(nn.Module):
-    """A linear model of the spectrum by frequency. Durall 2020, "Watch your Up-Convolution"."""
+def windowed(patches: Tensor) -> Tensor:
+    """Patches (B, 1, h, w) without their mean, fading to 0 at the edges.
+
+    Else the jump from one edge to the other fills the spectrum of every photograph.
+    """
+    window = [
+        torch.hann_window(one, periodic=False, device=patches.device, dtype=patches.dtype)
+        for one in patches.shape[-2:]
+    ]
+    return (patches - patches.mean((-2, -1), keepdim=True)) * window[0][:, None] * window[1]
+
+
+def cosine_basis(size: int = BLOCK) -> Tensor:
+    """The orthonormal cosine transform of type II as a matrix (frequency, pixel), float64."""
+    frequency = torch.arange(size, dtype=torch.float64)
+    basis = torch.cos(math.pi / size * (frequency + 0.5) * frequency[:, None]) * math.sqrt(2 / size)
+    basis[0] /= math.sqrt(2)
+    return basis
+
+
+def cosine_spectrum(patches: Tensor, basis: Tensor) -> Tensor:
+    """Power of the cosine transform, the mean over blocks: (B, 1, h, w) to (B, BLOCK, BLOCK).
+
+    Blocks are BLOCK pixels wide and STEP apart, so that patches of all sizes have the same
+    frequencies. basis is that of `cosine_basis`.
+    """
+    blocks = patches[:, 0].unfold(1, BLOCK, STEP).unfold(2, BLOCK, STEP)  # (B, i, j, y, x)
+    power = (basis @ blocks @ basis.T).square()
+    return power.mean((1, 2))
+
+
+class Linear(nn.Module):
+    """A linear model of standardised features; a family says what they are."""
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.zeros(BANDS))
-        self.register_buffer("deviation", torch.ones(BANDS))
-        self.linear = nn.Linear(BANDS, 1)
+        self.register_buffer("mean", torch.zeros(count))
+        self.register_buffer("deviation", torch.ones(count))
+        self.linear = nn.Linear(count, 1)
 
     def features(self, patches: Tensor) -> Tensor:
-        """(B, 1, h, w) -> (B, bands), not yet standardised."""
-        return azimuthal_spectrum(patches)
+        """(B, 1, h, w) -> (B, count), not yet standardised."""
+        raise NotImplementedError
 
     def forward(self, patches: Tensor) -> Tensor:
         """(B, 1, h, w) -> (B,) logits."""
         features = (self.features(patches) - self.mean) / self.deviation
         return self.linear(features).squeeze(-1)  # type: ignore[no-any-return]
+
+
+class AzimuthalSpectrum(Linear):
+    """A linear model of the spectrum by frequency. Durall 2020, "Watch your Up-Convolution"."""
+
+    def __init__(self) -> None:
+        super().__init__(BANDS)
+
+    def features(self, patches: Tensor) -> Tensor:
+        """(B, 1, h, w) -> (B, bands), not yet standardised."""
+        bands = azimuthal_spectrum(windowed(patches))
+        return bands - bands.mean(1, keepdim=True)
+
+
+class CosineSpectrum(Linear):
+    """A linear model of the cosine transform's log power.
+
+    Frank 2020, "Leveraging Frequency Analysis for Deep Fake Image Recognition".
+    """
+
+    basis: Tensor
+    rows: Tensor
+    columns: Tensor
+
+    def __init__(self) -> None:
+        rows, columns = torch.triu_indices(BLOCK, BLOCK)[:, 1:]  # without the mean's
+        super().__init__(len(rows))
+        self.register_buffer("basis", cosine_basis().float(), persistent=False)
+        self.register_buffer("rows", rows, persistent=False)
+        self.register_buffer("columns", columns, persistent=False)
+
+    def features(self, patches: Tensor) -> Tensor:
+        """(B, 1, h, w) -> (B, 135): an image and its transpose have the same ones."""
+        power = cosine_spectrum(patches, self.basis)
+        log = (power + FLOOR).log()
+        log = (log + log.mT)[:, self.rows, self.columns] / 2
+        return log - log.mean(1, keepdim=True)

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from auditkit.detection.members.spectral import AzimuthalSpectrum
+from auditkit.detection.members.convolutional import HighPass, Neighbours, Pixels
+from auditkit.detection.members.spectral import AzimuthalSpectrum, CosineSpectrum
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +32,32 @@ MEMBERS: dict[str, Member] = {
             title="spectrum by frequency",
             build=AzimuthalSpectrum,
             paper="Durall 2020, Watch your Up-Convolution",
+        ),
+        Member(
+            name="cosine",
+            title="cosine transform of blocks",
+            build=CosineSpectrum,
+            paper="Frank 2020, Leveraging Frequency Analysis for Deep Fake Image Recognition",
+        ),
+        Member(
+            name="neighbours",
+            title="differences between neighbouring pixels",
+            build=Neighbours,
+            paper="Tan 2024, Rethinking the Up-Sampling Operations in CNN-based Generative "
+            "Network for Generalizable Deepfake Detection",
+        ),
+        Member(
+            name="high-pass",
+            title="what neighbours do not predict of a pixel",
+            build=HighPass,
+            paper="Fridrich & Kodovsky 2012, Rich Models for Steganalysis of Digital Images",
+        ),
+        Member(
+            name="pixels",
+            title="the pixels themselves",
+            build=Pixels,
+            paper="Wang 2020, CNN-Generated Images Are Surprisingly Easy to Spot... for Now",
+            control=True,
         ),
     )
 }
