@@ -34,10 +34,6 @@ from auditkit.errors import DataError
 
 MOST_PIXELS = 100_000_000
 MOST_BYTES = 1 << 28  # of a file: 256 MiB
-SUFFIXES = frozenset(
-    (".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif")
-    + (".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".avif", ".avifs")
-)
 Pixels = NDArray[np.uint8]
 
 
@@ -96,6 +92,11 @@ def open_picture(content: bytes | Path, where: str = "") -> Picture:
         raise DataError(
             f"{named} is a damaged or cut off {form} file ({reason}): copy it again"
         ) from error
+
+
+def suffixes() -> frozenset[str]:
+    """Endings that files of these formats have, such as ".png"; a name proves nothing."""
+    return frozenset(end for end, form in Image.registered_extensions().items() if form in KNOWN)
 
 
 class _Quiet:
