@@ -45,11 +45,21 @@ class Readings:
 
 def read(panel: Panel, images: Sequence[NDArray[np.uint8]], runtime: Runtime) -> Readings:
     """What the panel sees of images (1 or 3, height, width) of any size from 2 x 2."""
+    cut = [patches(one) for one in images]
+    return read_patches(panel, cut, [one.shape[1:] for one in images], runtime)
+
+
+def read_patches(
+    panel: Panel,
+    cut: Sequence[NDArray[np.float32]],
+    sides: Sequence[Sequence[int]],
+    runtime: Runtime,
+) -> Readings:
+    """The same of what `patches` gave, where the images, of these sides, need not be kept."""
     device = runtime.resolved_device()
     panel = panel.to(device).eval()
-    cut = [patches(one) for one in images]
-    logits = np.zeros((len(images), len(MEMBERS)))
-    spectra = np.zeros((len(images), 32))
+    logits = np.zeros((len(cut), len(MEMBERS)))
+    spectra = np.zeros((len(cut), 32))
     counts = np.array([len(one) for one in cut])[:, None]
     with torch.inference_mode():
         for owner, stack in stacked(cut):
@@ -58,5 +68,5 @@ def read(panel: Panel, images: Sequence[NDArray[np.uint8]], runtime: Runtime) ->
                 whose = owner[start : start + AT_ONCE]
                 np.add.at(logits, whose, panel(part).double().cpu().numpy())
                 np.add.at(spectra, whose, azimuthal_spectrum(part).double().cpu().numpy())
-    sides = np.array([one.shape[1:] for one in images], dtype=np.int64).reshape(-1, 2)
-    return Readings(logits=logits / counts, spectra=spectra / counts, sides=sides)
+    shapes = np.array(sides, dtype=np.int64).reshape(-1, 2)
+    return Readings(logits=logits / counts, spectra=spectra / counts, sides=shapes)

@@ -21,17 +21,10 @@ def grey(pixels: NDArray[np.uint8]) -> Floats:
 
 
 def patches(pixels: NDArray[np.uint8]) -> Floats:
-    """(P, h, w) float32 in [0, 1]: up to MOST squares of SIDE, spread evenly over the image.
-
-    A side of fewer than SMALLEST pixels is filled up with the edge: members need as many, and the
-    answer to so small an image is none.
-    """
-    whole = grey(pixels)
-    missing = [(0, max(SMALLEST - one, 0)) for one in whole.shape]
-    whole = np.pad(whole, missing, mode="edge")
-    height, width = min(whole.shape[0], SIDE), min(whole.shape[1], SIDE)
-    places = list(_places(whole.shape[0], whole.shape[1]))
-    return np.stack([whole[y : y + height, x : x + width] for y, x in places])
+    """(P, h, w) float32 in [0, 1]: up to MOST squares of SIDE, spread evenly over the image."""
+    height, width = (min(one, SIDE) for one in pixels.shape[1:])
+    places = _places(pixels.shape[1], pixels.shape[2])
+    return np.stack([grey(pixels[:, y : y + height, x : x + width]) for y, x in places])
 
 
 def stacked(cut: Sequence[Floats]) -> Iterator[tuple[NDArray[np.int64], Floats]]:
