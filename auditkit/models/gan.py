@@ -263,22 +263,29 @@ class GAN(nn.Module):
         """
         latent = torch.randn(n, self.options.latent, generator=generator)
         drawn = torch.randint(self.classes, (n,), generator=generator) if self.classes else None
+        return self.pictures(latent, drawn), drawn
+
+    @torch.no_grad()
+    def pictures(self, latent: Tensor, classes: Tensor | None = None) -> Tensor:
+        """The images (n, C, H, W) uint8 on the CPU of latent vectors (n, z), drawn in eval mode."""
         device, training = self._device, self.training
         self.eval()
         try:
             pixels = [
                 self(
                     latent[start : start + SAMPLED_AT_ONCE].to(device),
-                    None if drawn is None else drawn[start : start + SAMPLED_AT_ONCE].to(device),
+                    None
+                    if classes is None
+                    else classes[start : start + SAMPLED_AT_ONCE].to(device),
                 )
                 .mul(255)
                 .round()
                 .to("cpu", torch.uint8)
-                for start in range(0, n, SAMPLED_AT_ONCE)
+                for start in range(0, len(latent), SAMPLED_AT_ONCE)
             ]
         finally:
             self.train(training)
-        return torch.cat(pixels), drawn
+        return torch.cat(pixels)
 
     @property
     def _device(self) -> torch.device:
