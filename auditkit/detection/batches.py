@@ -101,7 +101,7 @@ def _pools(corpus: pd.DataFrame) -> list[Pool]:
             for fake, of in within.groupby("fake")
         }
         if len(rows) == 2:
-            height, width = size  # type: ignore[misc]
+            height, width = size
             pools.append(Pool(size=(int(height), int(width)), rows=rows, count=len(within)))
     return pools
 
@@ -127,7 +127,7 @@ def _degraded(image: Bytes, rng: np.random.Generator) -> Bytes:
 
 
 def _turned(cut: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Patches (B, h, w), together mirrored and turned: all eight ways, as far as the sides allow."""
+    """Patches (B, h, w), mirrored and turned together: all eight ways where square."""
     if rng.random() < 0.5:
         cut = cut[:, ::-1]
     if rng.random() < 0.5:

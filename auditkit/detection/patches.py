@@ -21,10 +21,16 @@ def grey(pixels: NDArray[np.uint8]) -> Floats:
 
 
 def patches(pixels: NDArray[np.uint8]) -> Floats:
-    """(P, h, w) float32 in [0, 1]: up to MOST squares of SIDE, spread evenly over the image."""
+    """(P, h, w) float32 in [0, 1]: up to MOST squares of SIDE, spread evenly over the image.
+
+    A side of fewer than SMALLEST pixels is filled up with the edge, for members need as many; of
+    so small an image nothing is said.
+    """
     height, width = (min(one, SIDE) for one in pixels.shape[1:])
     places = _places(pixels.shape[1], pixels.shape[2])
-    return np.stack([grey(pixels[:, y : y + height, x : x + width]) for y, x in places])
+    cut = np.stack([grey(pixels[:, y : y + height, x : x + width]) for y, x in places])
+    missing = [(0, max(SMALLEST - one, 0)) for one in (height, width)]
+    return np.pad(cut, [(0, 0), *missing], mode="edge") if any(map(sum, missing)) else cut
 
 
 def stacked(cut: Sequence[Floats]) -> Iterator[tuple[NDArray[np.int64], Floats]]:
