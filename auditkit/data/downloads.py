@@ -19,8 +19,8 @@ from auditkit.errors import ChecksumError
 PATIENCE = 900  # seconds for one download
 SILENCE = 60  # seconds without a byte from a public address
 
-# What pip finds in place of setuptools when it asks for an sdist's name and version: it writes
-# down the ones asked for. Without it pip would run the archive's setup.py.
+# What pip finds in place of setuptools, or of meson-python, when it asks for an sdist's name and
+# version: it writes down the ones asked for. Without it pip would run the archive's setup.py.
 INERT_BACKEND = """\
 import os
 import sys
@@ -121,6 +121,7 @@ def _inert(source: Package, folder: Path) -> dict[str, str]:
     backend.mkdir(parents=True)
     (backend / "__init__.py").touch()
     (backend / "build_meta.py").write_text(INERT_BACKEND)
+    (folder / "mesonpy.py").write_text(INERT_BACKEND)
     return {
         "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")]).rstrip(":;"),
         "SETUPTOOLS_USE_DISTUTILS": "stdlib",
