@@ -5,11 +5,15 @@ brightness of a patch nor its contrast says anything.
 """
 
 import math
+from functools import lru_cache
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 BANDS = 32  # of frequency, from 0 to the highest that pixels can hold
+LOWEST = 4  # of the bands that are compared: a patch of 16 pixels has no wave in those before
 BLOCK = 16  # pixels on a side of a block of the cosine transform: the smallest patch there is
 STEP = 8
 FLOOR = 1e-6  # power a coefficient, of an error of a third of a grey level: what rounding leaves
@@ -18,21 +22,28 @@ FLOOR = 1e-6  # power a coefficient, of an error of a third of a grey level: wha
 def azimuthal_spectrum(patches: Tensor, bands: int = BANDS) -> Tensor:
     """Mean log power in rings of equal width: (B, 1, h, w) to (B, bands).
 
-    Rings are of frequency in cycles a pixel, so that patches of all sizes have the same ones;
-    a ring without a point takes the mean of its neighbours.
+    Rings are of frequency in cycles a pixel, so that patches of all sizes have the same ones; a
+    ring without a point lies on the line between its neighbours. The first holds the mean alone,
+    the last what lies beyond it in the corners too.
     """
     power = torch.fft.fft2(patches[:, 0]).abs().square()
-    log = (power + 1e-8).log()
-    down, right = (torch.fft.fftfreq(one, device=patches.device) for one in patches.shape[-2:])
-    radius = (down[:, None].square() + right.square()).sqrt()
-    ring = (radius * 2 * bands).long().clamp(max=bands - 1).flatten()
-    one = torch.nn.functional.one_hot(ring, bands).to(log.dtype)  # (h * w, bands)
-    count = one.sum(0)
-    mean: Tensor = log.flatten(1) @ one / count.clamp(min=1)
-    empty = (count == 0).nonzero().flatten().tolist()
-    for place in empty:
-        mean[:, place] = mean[:, max(place - 1, 0)]
-    return mean
+    rings = _rings(*patches.shape[-2:], bands).to(patches.device, patches.dtype)
+    spectrum: Tensor = (power + 1e-8).log().flatten(1) @ rings
+    return spectrum
+
+
+@lru_cache(maxsize=64)
+def _rings(height: int, width: int, bands: int) -> Tensor:
+    """What each point of a spectrum adds to each ring, (h * w, bands) float64."""
+    down, right = (torch.fft.fftfreq(one, dtype=torch.float64) for one in (height, width))
+    radius = (down[:, None].square() + right.square()).sqrt().flatten()
+    ring = (radius * 2 * bands).long().clamp(max=bands - 1)
+    points = one_hot(ring, bands).double()
+    held = points.sum(0).nonzero().squeeze(1)  # the rings with a point
+    means = points[:, held] / points[:, held].sum(0)
+    wanted = np.arange(bands)
+    lines = [np.interp(wanted, held, line) for line in np.eye(len(held))]  # (held, bands)
+    return means @ torch.from_numpy(np.stack(lines))
 
 
 def windowed(patches: Tensor) -> Tensor:
@@ -92,11 +103,11 @@ class AzimuthalSpectrum(Linear):
     """A linear model of the spectrum by frequency. Durall 2020, "Watch your Up-Convolution"."""
 
     def __init__(self) -> None:
-        super().__init__(BANDS)
+        super().__init__(BANDS - LOWEST)
 
     def features(self, patches: Tensor) -> Tensor:
-        """(B, 1, h, w) -> (B, bands), not yet standardised."""
-        bands = azimuthal_spectrum(windowed(patches))
+        """(B, 1, h, w) -> (B, 28), not yet standardised."""
+        bands = azimuthal_spectrum(windowed(patches))[:, LOWEST:]
         return bands - bands.mean(1, keepdim=True)
 
 
