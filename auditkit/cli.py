@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import category
@@ -318,6 +318,99 @@ def explain(
     return PASSED
 
 
+@app.command()
+def detect(
+    images: Annotated[
+        list[Path], typer.Argument(help="Image files, or folders of them.", metavar="IMAGE ...")
+    ],
+    model: Annotated[
+        Path | None,
+        typer.Option(help="Detector made by `train detector` [the one that ships].", metavar="DIR"),
+    ] = None,
+    alpha: Annotated[
+        float, typer.Option(help="Share of real images that may be called fake.")
+    ] = 0.05,
+    format_: Annotated[
+        str, typer.Option("--format", help="table, json (an object a line) or csv.")
+    ] = "table",
+    out: Annotated[Path | None, typer.Option(help="Write into this file.", metavar="FILE")] = None,
+    device: Device = "auto",
+) -> int:
+    """Say of images whether a generator made them, or that it cannot be told.
+
+    Exit code: 0 all are real; 1 one or more are fake; 3 none is, but of some nothing can be said
+    or they cannot be opened; 2 wrong use, or no image could be opened.
+    """
+    from auditkit.detecting import Tally
+    from auditkit.detecting import detect as detected
+    from auditkit.detecting_text import lines, required_format, summary, written
+    from auditkit.detection.files import load_detector
+    from auditkit.explanation_text import ensure_place
+    from auditkit.runtime import Runtime
+
+    how = required_format(format_)
+    if out is not None:
+        ensure_place(out)
+    detector, tally = load_detector(model), Tally()
+    runtime = Runtime(device=device or "auto")
+    rows = tally.counted(detected(images, detector, runtime, alpha=alpha))
+    try:
+        # Rows on a terminal are progress enough, and bars would be drawn through them.
+        with _progress() if out or not sys.stdout.isatty() else nullcontext():
+            if out is not None:
+                _print(str(written(rows, out, how)))
+            else:
+                for line in lines(rows, how):
+                    _print(line, at_once=True)
+    except KeyboardInterrupt:
+        kept = "nothing was written" if out else "the rows above stand"
+        _note(f"auditkit: interrupted after {tally.counts.total():,} files; {kept}")
+        return INTERRUPTED
+    for line in summary(tally, detector, alpha):
+        _note(line)
+    codes = {"real": PASSED, "fake": FAILED, "abstain": UNDECIDED}
+    return codes.get(tally.verdict, WRONG_USE)
+
+
+@app.command()
+def generate(
+    model: Annotated[str, typer.Argument(help="Checkpoint folder of a generator of images.")],
+    images: Annotated[int, typer.Option("-n", "--images", help="How many.")] = 64,
+    out: Annotated[Path | None, typer.Option(help="Folder of the images [generated/NAME].")] = None,
+    label: Annotated[
+        Text, typer.Option("--class", help="Class that a conditional generator is told.")
+    ] = None,
+    psi: Annotated[
+        float, typer.Option(help="Shorten the latent vectors: more alike, more usual images.")
+    ] = 1.0,
+    certificate: Annotated[
+        Path | None, typer.Option(help="Sign by C2PA with this chain.", metavar="CERT.pem")
+    ] = None,
+    key: Annotated[
+        Path | None, typer.Option(help="Its open private key.", metavar="KEY.pem")
+    ] = None,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Seed of every random number.")] = 0,
+) -> int:
+    """Make images as PNGs, each marked as the work of a generator."""
+    from auditkit.generating import Order, signature_of
+    from auditkit.generating import generate as generated
+    from auditkit.runtime import Runtime
+
+    folder = out or Path("generated") / Path(model).absolute().name
+    with _progress():
+        place = generated(
+            model,
+            folder,
+            Order(images=images, label=label, psi=psi),
+            Runtime(device=device or "auto", seed=seed),
+            signature=signature_of(certificate, key),
+        )
+    _note(f"{images:,} images, each marked as made by {Path(model).absolute().name}")
+    _print(str(place))
+    return PASSED
+
+
 @data_app.command("list")
 def data_list() -> int:
     """The data sets there are."""
@@ -464,8 +557,8 @@ def _refuse(message: str) -> int:
     return WRONG_USE
 
 
-def _print(text: str) -> None:
-    print(text)  # noqa: T201 - the one module that prints
+def _print(text: str, *, at_once: bool = False) -> None:
+    print(text, flush=at_once)  # noqa: T201 - the one module that prints
 
 
 def _note(text: str) -> None:
