@@ -1,9 +1,8 @@
 """From what members say to a probability, a p-value and one of three answers.
 
-The p-value is split-conformal: among real images exchangeable with the calibration ones, "fake" is
-said at most a share alpha of the time. Of other sources nothing is promised; there it is measured.
-
-Vovk, Gammerman & Shafer 2005, "Algorithmic Learning in a Random World".
+The p-value is conformal: among real images exchangeable with those of any kind that was calibrated
+on, "fake" is said at most a share alpha of the time. Of other sources nothing is promised, and
+nothing of the fakes that are found: there it is measured.
 """
 
 from collections.abc import Mapping
@@ -17,14 +16,25 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
+from auditkit.detection.conformal import Tail, numbers, once_each
 from auditkit.detection.members.table import MEMBERS, VOTING
 from auditkit.detection.panel import Readings
 from auditkit.detection.patches import SMALLEST
+from auditkit.detection.typicality import Cloud, rounded
 from auditkit.errors import DataError
 
 Floats = NDArray[np.float64]
+Labels = NDArray[Any]
+
 ALPHA = 0.05
-STRANGE = 0.01  # an image less like the calibration ones than all but this share is not judged
+STRANGE = 0.01  # an image further out than all but this share of every kind is not judged
+SUSPICIOUS = 0.1  # a member is, of an image beyond all but this share of real ones
+FEWEST = 20  # originals of either class: with fewer no p-value reaches ALPHA
+ALONE = 40  # originals from which a source is a kind of its own
+LEAST = 1e-9  # standard deviation of a member that says the same of all
+CAP = 4.0  # standard deviations: a member that is sure of itself outvotes no two others
+MADE = "made images"
+KINDS = 100  # that a file may hold
 
 
 class Answer(StrEnum):
@@ -39,19 +49,21 @@ class Answer(StrEnum):
 class Calibration:
     """What was learned from images that no member was fitted on; plain numbers, for JSON.
 
-    centre and spread, one for each member, are of real images; reals are their scores, sorted;
-    the probability of a fake is the logistic function of slope * score + intercept, for as many
-    fakes as reals. mean and deviation are of the spectra, strangeness their distances, sorted.
+    centre and spread, one for each member, are of real images; a member finds an image suspicious
+    above its edge, which at most 1 in 10 real images of any kind exceed. The probability of a fake,
+    where fakes are as many as reals, is the logistic function of slope * score + intercept, at most
+    surest. reals are the scores of real images by kind, clouds the spectra by kind, with those of
+    `MADE`.
     """
 
     centre: tuple[float, ...]
     spread: tuple[float, ...]
-    reals: tuple[float, ...]
+    edges: tuple[float, ...]
     slope: float
     intercept: float
-    mean: tuple[float, ...]
-    deviation: tuple[float, ...]
-    strangeness: tuple[float, ...]
+    surest: float
+    reals: Mapping[str, Tail]
+    clouds: Mapping[str, Cloud]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -59,20 +71,25 @@ class Calibration:
 
     @classmethod
     def from_dict(cls, raw: Mapping[str, Any]) -> Self:
-        """What `to_dict` wrote. Raises DataError where a part is missing or no number."""
-        try:
-            parts: dict[str, Any] = {
-                name: tuple(one) if isinstance(one, list) else one for name, one in raw.items()
-            }
-            made = cls(**parts)
-            figures = np.concatenate(
-                [np.atleast_1d(np.asarray(one, float)) for one in vars(made).values()]
-            )
-        except (TypeError, ValueError) as error:
-            raise DataError(f"the calibration is not one that auditkit wrote: {error!r}") from error
-        if not np.isfinite(figures).all():
+        """What `to_dict` wrote. Raises DataError where a part is missing or impossible."""
+        if not isinstance(raw, Mapping):
+            raise DataError("the calibration is not one that auditkit wrote: it is no table")
+        members = {name: numbers(raw, name) for name in ("centre", "spread", "edges")}
+        slope, intercept, surest = numbers(
+            {"law": [raw.get(name) for name in ("slope", "intercept", "surest")]}, "law"
+        )
+        if any(len(one) != len(MEMBERS) for one in members.values()):
+            raise DataError(f"the calibration is of other members; this version has {len(MEMBERS)}")
+        if slope < 0 or not 0.5 <= surest < 1 or min(members["spread"]) <= 0:
             raise DataError("the calibration is not one that auditkit wrote: impossible figures")
-        return made
+        return cls(
+            **members,
+            slope=slope,
+            intercept=intercept,
+            surest=surest,
+            reals={name: Tail.from_dict(one) for name, one in _named(raw, "reals").items()},
+            clouds={name: Cloud.from_dict(one) for name, one in _named(raw, "clouds").items()},
+        )
 
 
 def calibrated(
@@ -84,83 +101,193 @@ def calibrated(
 ) -> Calibration:
     """Learn from calibration images; fake (n,) says which were made.
 
-    original (n,) is the photograph or person behind each, source (n,) the set of images it is of.
-    Raises DataError where there are fewer than 20 real or 20 made ones.
+    original (n,) is the photograph or person behind each image: it counts once, however many
+    images it has. source (n,) is the set that an image is of: what is promised of "fake" holds for
+    each source with 40 originals or more, for smaller ones together, and for all together
+    where it is not given. Raises DataError where the real or the made images have fewer
+    than 20 originals, or a reading is no number.
     """
-    real = ~fake
-    if min(real.sum(), fake.sum()) < 20:
-        raise DataError(
-            f"{real.sum()} real and {fake.sum()} made images are too few to calibrate on: 20 of "
-            "each are needed"
-        )
-    centre = readings.logits[real].mean(0)
-    spread = readings.logits[real].std(0).clip(1e-6)
-    score = _score(readings.logits, centre, spread)
-    law = LogisticRegression(class_weight="balanced").fit(score[:, None], fake)
-    mean, deviation = readings.spectra.mean(0), readings.spectra.std(0).clip(1e-6)
+    whose = np.asarray(original)
+    kinds = _kinds(whose, np.full(len(whose), "real images") if source is None else source, ~fake)
+    _require_enough(readings, fake, whose)
+    centre, spread, left_out = _standard(readings.logits[~fake], whose[~fake])
+    members = (readings.logits - centre) / spread
+    members[~fake] = left_out
+    score = _score(members)
+    slope, intercept, surest = _logistic(score, fake, whose)
     return Calibration(
-        centre=tuple(centre.tolist()),
-        spread=tuple(spread.tolist()),
-        reals=tuple(np.sort(score[real]).tolist()),
-        slope=float(law.coef_[0, 0]),
-        intercept=float(law.intercept_[0]),
-        mean=tuple(mean.tolist()),
-        deviation=tuple(deviation.tolist()),
-        strangeness=tuple(np.sort(_distance(readings.spectra, mean, deviation)).tolist()),
+        centre=rounded(centre),
+        spread=rounded(spread),
+        edges=rounded(
+            [
+                max(Tail.of(one[at], whose[at]).least_below(SUSPICIOUS) for at in kinds.values())
+                for one in members.T
+            ]
+        ),
+        slope=slope,
+        intercept=intercept,
+        surest=surest,
+        reals={name: Tail.of(score[at], whose[at]) for name, at in kinds.items()},
+        clouds={
+            name: Cloud.of(readings.spectra[at], whose[at])
+            for name, at in (kinds | {MADE: fake}).items()
+        },
     )
 
 
 def answers(readings: Readings, law: Calibration, *, alpha: float = ALPHA) -> pd.DataFrame:
-    """One row an image: answer, probability, p_value, reason, strange, and each member's score.
+    """One row an image: answer, reason, probability, p_value, strange, and each member's score.
 
     probability is that of a fake where fakes are as many as reals; p_value the share of real
-    calibration images at least as suspicious, itself counted; strange the share of calibration
-    images at least as unusual; a member's score is in standard deviations of real images, and
-    positive for a fake. reason says why there is no answer.
+    calibration images at least as suspicious, the image itself counted, of the kind where it is
+    largest; strange the share of calibration images at least as unusual, likewise. score is the
+    mean of the voting members', and theirs are in standard deviations of real images, positive for
+    a fake. reason says why there is no answer.
     """
-    centre, spread = np.array(law.centre), np.array(law.spread)
-    members = (readings.logits - centre) / spread
-    score = _score(readings.logits, centre, spread)
-    p_value = _beyond(np.array(law.reals), score)
-    distance = _distance(readings.spectra, np.array(law.mean), np.array(law.deviation))
+    everything = np.hstack([readings.logits, readings.spectra])
+    read = np.asarray(np.isfinite(everything).all(axis=1))
+    members = (readings.logits - np.array(law.centre)) / np.array(law.spread)
+    members = np.where(read[:, None], members, 0)
+    spectra = np.where(read[:, None], readings.spectra, 0)
+    score = _score(members)
+    chance = expit(law.slope * score + law.intercept).clip(1 - law.surest, law.surest)
+    rare = _largest(one.p_value(score) for one in law.reals.values())
     found = pd.DataFrame(
         {
             "answer": "",
-            "probability": expit(law.slope * score + law.intercept),
-            "p_value": p_value,
-            "strange": _beyond(np.array(law.strangeness), distance),
+            "reason": "",
+            "probability": np.where(read, chance, 0.5),
+            "p_value": np.where(read, rare, 1),
+            "strange": _largest(one.as_far(spectra) for one in law.clouds.values()),
             "score": score,
             **{name: members[:, i] for i, name in enumerate(MEMBERS)},
         }
     )
-    found.insert(1, "reason", _reasons(found, readings, alpha))
-    says = np.where(found["probability"] >= 0.5, Answer.FAKE.value, Answer.REAL.value)
+    suspicious = np.asarray(members > np.array(law.edges))[:, _voting()]
+    found["reason"] = _reasons(found, suspicious, alpha)
+    found.loc[~read, "reason"] = "its members gave no number"
+    found.loc[readings.sides.min(axis=1) < SMALLEST, "reason"] = (
+        f"too small: the shorter side has fewer than {SMALLEST} pixels"
+    )
+    says = np.where(found["probability"] > 0.5, Answer.FAKE.value, Answer.REAL.value)
     found["answer"] = np.where(found["reason"] == "", says, Answer.ABSTAIN.value)
     return found
 
 
-def _reasons(found: pd.DataFrame, readings: Readings, alpha: float) -> list[str]:
-    small = readings.sides.min(axis=1) < SMALLEST
-    strange = found["strange"].to_numpy() <= STRANGE
-    open_ = (found["probability"].to_numpy() >= 0.5) & (found["p_value"].to_numpy() > alpha)
+def _reasons(found: pd.DataFrame, suspicious: NDArray[np.bool_], alpha: float) -> Labels:
+    """Why there is no answer, (n,): the last that holds; empty where there is one.
+
+    suspicious (n, voting members) says which would have called the image fake alone.
+    """
+    likely, rare = found["probability"] > 0.5, found["p_value"] <= alpha
+    many = suspicious.mean(axis=1) >= 0.5
     reasons = np.full(len(found), "", dtype=object)
-    reasons[open_] = "real images look like this too often"
-    reasons[strange] = "unlike anything the detector was calibrated on"
-    reasons[small] = f"too small: the shorter side has fewer than {SMALLEST} pixels"
-    return reasons.tolist()
+    reasons[likely != many] = "its members disagree"
+    reasons[likely & ~rare] = "not settled: real images look like this too often"
+    reasons[~likely & rare] = "not settled: few real images look like this, and few fakes"
+    reasons[found["probability"] == 0.5] = "not settled: as likely real as fake"
+    reasons[found["strange"] <= STRANGE] = "unlike anything the detector was calibrated on"
+    return reasons
 
 
-def _score(logits: Floats, centre: Floats, spread: Floats) -> Floats:
-    """The mean of the voting members' standardised logits, (n,)."""
-    voting = [i for i, name in enumerate(MEMBERS) if name in VOTING]
-    return ((logits - centre) / spread)[:, voting].mean(axis=1)  # type: ignore[no-any-return]
+def _kinds(
+    original: Labels, source: ArrayLike, real: NDArray[np.bool_]
+) -> dict[str, NDArray[np.bool_]]:
+    """Which real images are of each kind: sources with originals enough, the others together.
+
+    Where those are too few as well they join the smallest kind.
+    """
+    sets = np.asarray(source).astype(str)
+    sizes = {
+        str(one): len(pd.unique(original[real & (sets == one)])) for one in np.unique(sets[real])
+    }
+    alone = sorted((name for name, size in sizes.items() if size >= ALONE), key=lambda n: sizes[n])
+    rest = [name for name in sizes if name not in alone]
+    groups = [[name] for name in alone]
+    if alone and sum(sizes[name] for name in rest) < ALONE:
+        groups[0] += rest
+    elif rest:
+        groups.append(rest)
+    return {", ".join(sorted(one)): real & np.isin(sets, one) for one in groups}
 
 
-def _distance(spectra: Floats, mean: Floats, deviation: Floats) -> Floats:
-    return np.sqrt((((spectra - mean) / deviation) ** 2).mean(axis=1))  # type: ignore[no-any-return]
+def _require_enough(readings: Readings, fake: NDArray[np.bool_], original: Labels) -> None:
+    reals, fakes = (len(pd.unique(original[one])) for one in (~fake, fake))
+    if min(reals, fakes) < FEWEST:
+        raise DataError(
+            f"real images of {reals} originals and made ones of {fakes} are too few to calibrate "
+            f"on: {FEWEST} of each are needed"
+        )
+    if not (np.isfinite(readings.logits).all() and np.isfinite(readings.spectra).all()):
+        raise DataError("a member gives no number for some calibration image; train it anew")
 
 
-def _beyond(known: Floats, values: Floats) -> Floats:
-    """(1 + how many known ones are at least as large) / (n + 1), for sorted known ones."""
-    above = len(known) - np.searchsorted(known, values, side="left")
-    return (1 + above) / (len(known) + 1)
+def _standard(logits: Floats, original: Labels) -> tuple[Floats, Floats, Floats]:
+    """Mean and deviation of each member's logits, each original once; and them standardised.
+
+    Those of an original by all others, as a new image is: by its own, a rare one would hide in
+    the deviation that it makes.
+    """
+    weight, originals = once_each(original)
+    codes = pd.factorize(original)[0]
+    centre = np.average(logits, axis=0, weights=weight)
+    moved = (logits - centre) * weight[:, None]
+    sums, squares = np.zeros((2, originals, logits.shape[1]))
+    np.add.at(sums, codes, moved)
+    np.add.at(squares, codes, moved * (logits - centre))
+    spread = np.sqrt(squares.sum(axis=0) / originals).clip(LEAST)
+    off = (0 - sums) / (originals - 1)  # the mean of the others, from that of all
+    others = np.sqrt(((squares.sum(axis=0) - squares) / (originals - 1) - off**2).clip(LEAST**2))
+    return centre, spread, (logits - centre - off[codes]) / others[codes]
+
+
+def _logistic(
+    score: Floats, fake: NDArray[np.bool_], original: Labels
+) -> tuple[float, float, float]:
+    """Slope, intercept, and the most certain that so many originals allow.
+
+    Both classes weigh alike; the outcomes are Platt's, short of 0 and 1, so that no separation
+    makes the slope endless. A panel that ranks calibration images no better than chance knows
+    nothing: its probability is always a half.
+
+    Platt 1999, "Probabilistic outputs for support vector machines".
+    """
+    weight, outcome = np.zeros(len(score)), np.zeros(len(score))
+    for one in (fake, ~fake):
+        weight[one], originals = once_each(original[one])
+        weight[one] /= weight[one].sum()
+        surest = (originals + 1) / (originals + 2)
+        outcome[one] = surest if one is fake else 1 - surest
+    doubled = np.concatenate([score, score])[:, None]
+    truth = np.repeat([1, 0], len(score))
+    weights = np.concatenate([weight * outcome, weight * (1 - outcome)])
+    law = LogisticRegression(C=1e6, max_iter=1000).fit(doubled, truth, len(score) * weights)
+    slope = float(law.coef_[0, 0])
+    fewest = min(len(pd.unique(original[one])) for one in (fake, ~fake))
+    most = (fewest + 1) / (fewest + 2)
+    return (slope, float(law.intercept_[0]), most) if slope > 0 else (0.0, 0.0, most)
+
+
+def _voting() -> list[int]:
+    return [place for place, name in enumerate(MEMBERS) if name in VOTING]
+
+
+def _score(members: Floats) -> Floats:
+    """The mean of the voting members' standardised logits, none beyond `CAP`: (n,)."""
+    return np.asarray(members[:, _voting()].clip(-CAP, CAP).mean(axis=1))
+
+
+def _largest(shares: Any) -> Floats:
+    return np.asarray(np.max(list(shares), axis=0))
+
+
+def _named(raw: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:
+    """A table of tables in a card, at least one."""
+    found = raw.get(name)
+    if (
+        not isinstance(found, Mapping)
+        or not 0 < len(found) <= KINDS
+        or not all(isinstance(one, Mapping) for one in found.values())
+    ):
+        raise DataError(f"the calibration is not one that auditkit wrote: {name!r} is missing")
+    return {str(key): one for key, one in found.items()}
