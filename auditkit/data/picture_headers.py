@@ -33,6 +33,7 @@ MOST_TAGS = 4096  # of one directory of a TIFF
 MOST_VALUES = 1 << 18  # of one tag: strips of an image of 100 megapixels are far fewer
 MOST_SCANS = 500  # of a progressive JPEG: each costs a pass over the whole image, for a few bytes
 ORIENTATION, DIRECTORIES = 274, (34665, 34853, 40965)  # the latter: Exif, GPS, interoperability
+SHORTEST = 512  # pixels that a byte of a JPEG can hold: one bit for each square of 8 x 8
 PLAIN = (1, 2, 7)  # types of values that are kept as the bytes they are
 
 
@@ -45,7 +46,10 @@ def format_of(head: bytes) -> str | None:
 
 
 def announced_size(form: str, content: bytes) -> tuple[int, int] | None:
-    """Width and height where a decoder would make room for them before telling: those of WebP."""
+    """Width and height of a GIF or WebP, whose decoders make room for them before they tell."""
+    if form == "GIF" and len(content) >= 10:
+        width, height = struct.unpack("<HH", content[6:10])
+        return width, height
     if form != "WEBP" or len(content) < 30:
         return None
     kind = content[12:16]
@@ -67,6 +71,11 @@ def absurdity(form: str, content: bytes) -> str:
     if form == "TIFF":
         return _absurd_tags(content)
     return ""
+
+
+def is_lie(form: str, size: tuple[int, int], content: bytes) -> bool:
+    """Whether a JPEG has too few bytes for its size; decoders fill what is missing with grey."""
+    return form == "JPEG" and size[0] * size[1] > SHORTEST * len(content)
 
 
 def orientation(exif: bytes) -> int:

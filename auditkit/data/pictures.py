@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from auditkit.data.picture_headers import (
     KNOWN,
@@ -28,6 +28,7 @@ from auditkit.data.picture_headers import (
     absurdity,
     announced_size,
     format_of,
+    is_lie,
     orientation,
 )
 from auditkit.errors import DataError
@@ -83,6 +84,8 @@ def open_picture(content: bytes | Path, where: str = "") -> Picture:
             return _opened(opened, form, content, named)
     except DataError:
         raise
+    except UnidentifiedImageError as error:
+        raise DataError(f"{named} is {form} by its first bytes alone: copy it again") from error
     except Image.DecompressionBombError as error:
         raise DataError(_too_large("it", named)) from error
     except MemoryError as error:
@@ -181,6 +184,8 @@ def _too_large(what: str, named: str) -> str:
 
 def _opened(opened: Image.Image, form: str, content: bytes, named: str) -> Picture:
     _require_size(opened.size, named)
+    if is_lie(form, opened.size, content):
+        raise DataError(f"{named} says that it is {opened.width} x {opened.height} and cannot be")
     notes = []
     mode = opened.mode
     deep = any(";16" in str(one[3]) for one in getattr(opened, "tile", ()))
