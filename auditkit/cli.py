@@ -157,8 +157,16 @@ def report(
 
 @app.command()
 def train(
-    architecture: Annotated[Text, typer.Argument(help="Which network, such as fnn.")] = None,
-    data: Annotated[Text, typer.Option(help="CSV, Parquet or a name from `data list`.")] = None,
+    architecture: Annotated[
+        Text, typer.Argument(help="Which network, such as fnn; or detector.")
+    ] = None,
+    data: Annotated[
+        Text,
+        typer.Option(
+            help="CSV, Parquet or a name from `data list`; of a detector, a folder with real/ and "
+            "fake/."
+        ),
+    ] = None,
     preset: Annotated[str, typer.Option(help="quick or full.")] = "quick",
     out: Annotated[
         Path | None, typer.Option(help="Folder of the checkpoint [checkpoints/ARCH-DATA].")
@@ -199,6 +207,22 @@ def train(
     """Train a reference network and save it with its card."""
     if listed:
         return _list_presets()
+    if architecture == "detector":
+        own_say = {
+            "--resume": resume,
+            "--learning-curve": learning_curve,
+            "--compare": compare,
+            "--target": target,
+            "--positive": positive,
+            "--sensitive": sensitive,
+            "--features": features,
+            "--judge": judge,
+            "--epochs": epochs,
+            "--batch-size": batch_size,
+            "--learning-rate": learning_rate,
+        }
+        idle = [name for name, value in own_say.items() if value not in (None, False)]
+        return _train_detector(data, preset, out, pairs(sizes or []), idle, device, seed)
     if architecture is None or data is None:
         raise UsageError("which network, on which data? such as `auditkit train fnn --data adult`")
     from auditkit.runtime import Runtime
@@ -229,6 +253,34 @@ def train(
     if done is not None:
         _tell_trained(done, architecture)
         _print(str(folder))
+    return PASSED
+
+
+def _train_detector(
+    data: str | None,
+    preset: str,
+    out: Path | None,
+    given: dict[str, Any],
+    idle: Sequence[str],
+    device: str | None,
+    seed: int,
+) -> int:
+    from auditkit.detector_training import (
+        PLACE,
+        detector_plan,
+        refuse_idle,
+        told,
+        train_and_save,
+    )
+    from auditkit.runtime import Runtime
+
+    refuse_idle(idle)
+    plan = detector_plan(data, preset, given)
+    folder = out or PLACE
+    with _progress():
+        done = train_and_save(plan, folder, Runtime(device=device or "auto", seed=seed))
+    _note(f"trained a detector in {done.facts['seconds']:.0f} s; {told(done)}")
+    _print(str(folder))
     return PASSED
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from auditkit.detection.batches import Batches
-from auditkit.detection.calibration import calibrated
+from auditkit.detection.calibration import answers, calibrated
 from auditkit.detection.corpus import (
     FAKE,
     GENERATOR,
@@ -23,6 +23,7 @@ from auditkit.detection.corpus import (
 from auditkit.detection.files import Detector
 from auditkit.detection.fitting import DetectorRecipe as DetectorRecipe
 from auditkit.detection.fitting import fit
+from auditkit.detection.measured import measured
 from auditkit.detection.panel import Panel, read
 from auditkit.errors import DataError
 from auditkit.runtime import Runtime
@@ -66,6 +67,9 @@ def train_detector(corpus: pd.DataFrame, recipe: DetectorRecipe, runtime: Runtim
     )
     seconds = time.perf_counter() - clock
     facts = facts_of(corpus, recipe, runtime) | {"seconds": round(seconds, 1)}
+    test = parts[Part.TEST]
+    if test[LABEL].nunique() == 2:
+        facts["measured"] = measured(test, answers(read(panel, list(test[IMAGE]), runtime), law))
     return Detector(panel=panel.cpu().eval(), calibration=law, facts=facts)
 
 

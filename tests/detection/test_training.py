@@ -7,6 +7,7 @@ import pytest
 
 from auditkit.detection.corpus import FAKE, IMAGE, LABEL, PART, Part
 from auditkit.detection.files import Detector, load_detector, save_detector
+from auditkit.detection.measured import in_a_line
 from auditkit.detection.training import DetectorRecipe, train_detector
 from auditkit.errors import DataError
 from auditkit.runtime import Runtime
@@ -58,6 +59,20 @@ def test_the_facts_say_what_it_was_made_of_and_what_it_was_never_tested_on() -> 
     assert sum(one["images"] for one in facts["corpus"]) == len(corpus())
     assert any("diffusion" in one for one in facts["limits"])
     assert facts["versions"]["torch"]
+
+
+def test_the_figures_of_the_card_are_those_of_its_answers_on_the_test_part() -> None:
+    figures = trained().facts["measured"]
+    test = corpus()[corpus()[PART] == Part.TEST]
+    found = trained().answers(list(test[IMAGE]), RUNTIME)
+    fake = (test[LABEL] == FAKE).to_numpy()
+    called = (found["p_value"] <= 0.05).to_numpy()
+    assert figures["found"]["value"] == pytest.approx(called[fake].mean(), abs=1e-4)
+    assert figures["false alarms by source"]["desert"]["value"] == pytest.approx(
+        called[~fake].mean(), abs=1e-4
+    )
+    assert figures["images"] == {"real": 40, "fake": 40}
+    assert in_a_line(figures).startswith("on 40 real and 40 made images that it never saw: AUC")
 
 
 def test_a_detector_comes_back_from_its_folder_as_it_was(tmp_path: Path) -> None:
