@@ -11,6 +11,14 @@ from auditkit.data.catalogue import load
 from auditkit.data.tables import Table
 from auditkit.errors import FetchError
 
+# Files with single tests of many seconds. They begin, or one worker would wait for the other's last.
+LONG = ("test_notebooks", "test_adult", "test_distributed", "test_progress", "test_examples")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones first, all others in their order."""
+    items.sort(key=lambda one: one.path.stem not in LONG)
+
 
 @pytest.fixture(scope="session")
 def fetched() -> Callable[[str], Table]:
