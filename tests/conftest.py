@@ -11,7 +11,7 @@ from auditkit.data.catalogue import load
 from auditkit.data.tables import Table
 from auditkit.errors import FetchError
 
-# Files with single tests of many seconds. They begin, or one worker would wait for the other's last.
+# Files with single tests of many seconds: they begin, or one worker would wait for the other.
 LONG = ("test_notebooks", "test_adult", "test_distributed", "test_progress", "test_examples")
 
 
