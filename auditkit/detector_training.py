@@ -8,11 +8,13 @@ from typing import Any, Literal, cast
 import pandas as pd
 
 from auditkit.config import built
+from auditkit.data.tables import rows_sha256
 from auditkit.detection.files import WEIGHTS, Detector, save_detector
 from auditkit.detection.folders import read_corpus
 from auditkit.detection.making import CorpusRecipe, made_corpus
 from auditkit.detection.measured import in_a_line
 from auditkit.detection.training import DetectorRecipe, train_detector
+from auditkit.detector_rows import CORPUS
 from auditkit.errors import UsageError, suggestion
 from auditkit.models.sealed import CARD, ensure_ours
 from auditkit.runtime import Runtime
@@ -87,6 +89,8 @@ def train_and_save(plan: DetectorPlan, out: Path, runtime: Runtime) -> Detector:
     facts = {
         "made by": f"{plan.command} --seed {runtime.seed}",
         "preset": plan.preset,
+        "data": plan.folder,
+        CORPUS: rows_sha256(corpus),
         **trained.facts,
     }
     done = Detector(panel=trained.panel, calibration=trained.calibration, facts=facts)

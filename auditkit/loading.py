@@ -14,11 +14,15 @@ from auditkit.data.tables import Table, read_table, split
 from auditkit.errors import UsageError, suggestion
 from auditkit.models.card import Card, DataSource
 from auditkit.models.predictions import PredictionsModel
+from auditkit.models.sealed import is_of_kind
 from auditkit.runtime import Runtime
 from auditkit.subject import Subject
 
 if TYPE_CHECKING:
     from auditkit.models.checkpoint import CheckpointModel
+
+
+SHIPPED = "detector"  # the name of the detector of made images that comes with auditkit
 
 
 def load_subject(config: AuditConfig) -> Subject:
@@ -42,6 +46,8 @@ def _named(config: AuditConfig) -> Subject:
         )
     if ":" in config.model and not Path(config.model).exists():
         return _of_factory(config, runtime)
+    if _is_detector(config.model):
+        return _of_detector(config, runtime)
     return _of_checkpoint(config, runtime)
 
 
@@ -74,6 +80,41 @@ def _of_checkpoint(config: AuditConfig, runtime: Runtime) -> Subject:
         runtime=runtime,
         threshold=config.threshold,
         judge=judge_beside(folder, card, given, runtime),
+    )
+
+
+def _is_detector(model: str) -> bool:
+    """A folder whose card says so; the word alone means the detector that ships with auditkit."""
+    return model == SHIPPED and not Path(model).exists() or is_of_kind(Path(model), "detector")
+
+
+def _of_detector(config: AuditConfig, runtime: Runtime) -> Subject:
+    from auditkit.detected import DetectorModel
+    from auditkit.detection.files import load_detector
+    from auditkit.detector_rows import audited_images
+
+    folder = Path(str(config.model))
+    detector = load_detector(folder if folder.exists() else None)
+    _refuse(
+        config,
+        "weights",
+        "preprocess",
+        "features",
+        "prediction",
+        "score",
+        "judge",
+        what="a detector",
+    )
+    table, known = audited_images(detector, config.data, runtime)
+    _refuse_other(config, table.schema, "a detector of made images has")
+    table = _with_sensitive(table, config.sensitive)
+    return Subject(
+        predictor=DetectorModel(detector=detector, runtime=runtime, name=folder.absolute().name),
+        table=table,
+        train=None if known is None else replace(known, schema=table.schema),
+        card=None,
+        runtime=runtime,
+        threshold=config.threshold,
     )
 
 

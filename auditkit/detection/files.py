@@ -85,12 +85,6 @@ def load_detector(folder: Path | str | None = None) -> Detector:
     )
 
 
-def is_detector(folder: Path) -> bool:
-    """Whether a folder's card says that it is a detector's. Raises ModelError for a damaged one."""
-    card = folder / CARD
-    return card.is_file() and unsealed(_bytes(card), card).get("kind") == KIND
-
-
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()

@@ -78,6 +78,12 @@ def unsealed(text: bytes, where: Path) -> dict[str, Any]:
     return raw
 
 
+def is_of_kind(folder: Path, kind: str) -> bool:
+    """Whether a folder has a card that says so. Raises ModelError where the card is damaged."""
+    card = folder / CARD
+    return card.is_file() and unsealed(card.read_bytes(), card).get("kind") == kind
+
+
 def sealed(card: Mapping[str, Any]) -> str:
     """A card as text, with its checksum."""
     return json.dumps({**card, "sha256": seal_of(card)}, indent=1, allow_nan=False) + "\n"
