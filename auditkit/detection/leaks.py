@@ -1,0 +1,286 @@
+"""Whether a corpus gives its labels away by anything but the making: size, quantisation, doubles.
+
+Each question is asked by learning it from some originals and trying it on others. Real and made
+images of each source are taken in equal numbers, so that an uneven mixture is not called a leak.
+"""
+
+import io
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+from scipy.fft import dctn
+from scipy.stats import rankdata
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.model_selection import StratifiedGroupKFold
+
+from auditkit.detection.corpus import IMAGE, LABEL, ORIGINAL, SOURCE
+from auditkit.detection.evaluation import auc
+from auditkit.detection.patches import grey
+from auditkit.detection.quick import QuickDetector, halved, made, readable, spectra
+from auditkit.errors import DataError
+from auditkit.runtime import Runtime
+from auditkit.statistics.classification import mean_estimate
+from auditkit.statistics.estimate import Estimate
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+
+GRID = 8  # pixels on a side of JPEG's squares
+HIGH = np.add.outer(np.arange(GRID), np.arange(GRID)) >= GRID - 1  # the upper half of frequencies
+SILENCE = 0.05  # grey levels: a square without high frequencies is not infinitely silent
+STEPS, LEVELS = 8, 16  # the widest step that is looked for, and the fewest levels that show one
+FOLDS = 5
+FEWEST = 20  # images of a class, and originals, below which nothing is learned
+SHUFFLES = 10
+TREES = 30
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trait:
+    """Something that is true of a file or its numbers, whatever the picture shows."""
+
+    name: str
+    title: str
+    group: str
+    read: Callable[[Pixels], float]
+
+
+def jpeg_grid(pixels: Pixels) -> float:
+    """How plainly an image was once JPEG, in whole units; 0 where nothing tells.
+
+    JPEG empties the high frequencies of squares of 8 x 8 pixels that begin at the corner, and less
+    so those of squares 4 pixels on: the logarithm of their ratio times the root of the number of
+    squares. What repeats every 2 or 4 pixels, as upsampling does, is in both and cancels; smooth
+    images only vary more about 0, which whole units hide. A cropped image's grid may be missed.
+    """
+    whole = grey(pixels).astype(np.float64) * 255
+    half = GRID // 2
+    inner = whole[half : len(whole) - half, half : whole.shape[1] - half]
+    if min(inner.shape) < GRID:
+        return 0.0
+    (here, squares), (beside, _) = _high(whole), _high(inner)
+    found = np.log((beside + SILENCE) / (here + SILENCE)) * np.sqrt(squares)
+    return float(np.floor(np.maximum(found, 0)))
+
+
+def _high(whole: Floats) -> tuple[float, int]:
+    """Mean size of high frequencies of squares of 8 x 8 pixels, and how many squares there are."""
+    down, right = (side // GRID for side in whole.shape)
+    squares = whole[: down * GRID, : right * GRID].reshape(down, GRID, right, GRID)
+    found = np.abs(dctn(squares.transpose(0, 2, 1, 3), axes=(2, 3), norm="ortho"))
+    return float(found[..., HIGH].mean()), down * right
+
+
+def level_step(pixels: Pixels) -> float:
+    """The distance between neighbouring grey levels that occur, as 19 in 20 of them keep it.
+
+    1 unless the levels were made coarser, as by 7 bits or a stretched contrast, or are too few.
+    """
+    levels = np.flatnonzero(np.bincount(pixels.reshape(-1), minlength=256))
+    for step in range(STEPS, 1, -1):
+        commonest = np.bincount(levels % step, minlength=step).max()
+        if len(levels) >= LEVELS and commonest >= 0.95 * len(levels):
+            return float(step)
+    return 1.0
+
+
+def bytes_a_pixel(pixels: Pixels) -> float:
+    """The size of the file by one lossless encoder, in bytes a pixel."""
+    flat = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(flat)).save(file, format="PNG")
+    return file.tell() / float(pixels.shape[1] * pixels.shape[2])
+
+
+SIZE, NUMBERS, FILE = "size and channels", "quantisation", "size of the file"
+TRAITS: tuple[Trait, ...] = (
+    Trait(name="height", title="height", group=SIZE, read=lambda one: one.shape[1]),
+    Trait(name="width", title="width", group=SIZE, read=lambda one: one.shape[2]),
+    Trait(name="channels", title="channels", group=SIZE, read=lambda one: len(one)),
+    Trait(
+        name="coloured",
+        title="whether it has colours",
+        group=SIZE,
+        read=lambda one: float((one != one[:1]).any(axis=0).any()),
+    ),
+    Trait(name="step", title="step between grey levels", group=NUMBERS, read=level_step),
+    Trait(name="jpeg", title="traces of JPEG's grid", group=NUMBERS, read=jpeg_grid),
+    Trait(name="bytes", title="bytes a pixel, as PNG", group=FILE, read=bytes_a_pixel),
+)
+GROUPS = tuple(dict.fromkeys(one.group for one in TRAITS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """How well a group of traits alone tells fakes from real images; .5 is chance."""
+
+    group: str
+    auc: Estimate
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Leaks:
+    """What gives labels away.
+
+    traits has a line for each trait: group, trait, real and made (means), auc (of the trait by
+    itself, the larger of both directions). sources are those that have both classes.
+    """
+
+    probes: Mapping[str, Probe]
+    traits: pd.DataFrame
+    sources: tuple[str, ...]
+
+
+def leaks(corpus: pd.DataFrame, runtime: Runtime, *, most: int = 2000) -> Leaks:
+    """What traits alone tell, of at most `most` images, cross-validated by original.
+
+    Raises DataError where a class has too few images or originals.
+    """
+    rng = runtime.rng("leaks")
+    rows = evened(corpus, rng, most)
+    fake, original = made(rows), rows[ORIGINAL].astype(str).to_numpy()
+    _require(rows, fake)
+    values = pd.DataFrame(
+        {trait.name: [float(trait.read(one)) for one in rows[IMAGE]] for trait in TRAITS}
+    )
+    seed = int(rng.integers(2**31))
+    probes = {
+        group: Probe(
+            group=group, auc=auc(_guessed(_of(values, group), fake, original, seed), fake, original)
+        )
+        for group in GROUPS
+    }
+    return Leaks(
+        probes=probes,
+        traits=_by_trait(values, fake, original),
+        sources=tuple(sorted(set(rows[SOURCE].astype(str)))),
+    )
+
+
+def evened(corpus: pd.DataFrame, rng: np.random.Generator, most: int) -> pd.DataFrame:
+    """As many real as made images of each source, drawn at random, at most `most` in all.
+
+    Where no source has both classes, sources are not looked at.
+    """
+    shuffled = corpus.iloc[rng.permutation(len(corpus))]
+    counts = shuffled.groupby([SOURCE, LABEL]).size().unstack(fill_value=0)
+    if counts.shape[1] < 2:
+        return shuffled.iloc[:0]
+    fewest = counts.min(axis=1)
+    if fewest.sum() == 0:
+        each = int(min(counts.sum().min(), most // 2))
+        return shuffled.groupby(LABEL).head(each)
+    share = min(1.0, most / (2 * fewest.sum()))
+    room = shuffled[SOURCE].map((fewest * share).astype(int)).to_numpy()
+    rank = shuffled.groupby([SOURCE, LABEL]).cumcount().to_numpy()
+    return shuffled[rank < room]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Doubles:
+    """Images that stand in two parts of a corpus, of which a detector may know the answer by heart.
+
+    pixels counts rows whose very image was learned from, originals those whose photograph or
+    person was; rows are all that were looked at.
+    """
+
+    pixels: int
+    originals: int
+    rows: int
+
+
+def doubles(rows: pd.DataFrame, known: pd.DataFrame) -> Doubles:
+    """How many of the rows are also among those a detector learned from."""
+    seen = {_fingerprint(one) for one in known[IMAGE]}
+    return Doubles(
+        pixels=sum(_fingerprint(one) in seen for one in rows[IMAGE]),
+        originals=int(rows[ORIGINAL].isin(known[ORIGINAL]).sum()),
+        rows=len(rows),
+    )
+
+
+def shuffled_labels(
+    corpus: pd.DataFrame, runtime: Runtime, *, most: int = 1000, shuffles: int = SHUFFLES
+) -> Estimate:
+    """AUC of quick detectors that learned labels dealt out at random, on other images: .5.
+
+    Images of one original get the same random label, on either side, so that an original that
+    stands on both would show. The mean over shuffles, with Student's interval over them. Raises
+    DataError where there are too few originals.
+    """
+    rng = runtime.rng("shuffled labels")
+    rows = evened(readable(corpus), rng, most)
+    _require(rows, made(rows))
+    features = spectra(list(rows[IMAGE]))
+    places, names = pd.factorize(rows[ORIGINAL].astype(str))
+    learned = halved(rows[ORIGINAL], rng)
+    found = []
+    for _ in range(shuffles):
+        label = (rng.permutation(len(names)) % 2 == 0)[places]
+        if len({*label[learned]}) < 2 or len({*label[~learned]}) < 2:
+            continue
+        said = QuickDetector(features[learned], label[learned]).probability(features[~learned])
+        found.append(auc(said, label[~learned], rows[ORIGINAL].to_numpy()[~learned]).value)
+    return mean_estimate(found, most=1.0)
+
+
+def _guessed(values: Floats, fake: NDArray[np.bool_], original: NDArray[Any], seed: int) -> Floats:
+    """What a forest says of each row by the traits of others: ranks within its fold, in [0, 1].
+
+    Ranks, because forests of several folds begin from unlike shares of fakes: pooled as they are,
+    traits that say nothing would come out below .5.
+    """
+    folds = StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
+    said = np.full(len(fake), 0.5)
+    for fold, (known, asked) in enumerate(folds.split(values, fake, original)):
+        if fake[known].all() or not fake[known].any() or len(asked) == 0:
+            continue
+        forest = RandomForestClassifier(
+            TREES, min_samples_leaf=10, class_weight="balanced", random_state=seed + fold, n_jobs=1
+        )
+        forest.fit(values[known], fake[known])
+        said[asked] = rankdata(forest.predict_proba(values[asked])[:, 1]) / (len(asked) + 1)
+    return said
+
+
+def _by_trait(
+    values: pd.DataFrame, fake: NDArray[np.bool_], original: NDArray[Any]
+) -> pd.DataFrame:
+    lines = []
+    for trait in TRAITS:
+        column = values[trait.name].to_numpy()
+        found = auc(rankdata(column) / (len(column) + 1), fake, original).value
+        lines.append(
+            {
+                "group": trait.group,
+                "trait": trait.title,
+                "real": float(column[~fake].mean()),
+                "made": float(column[fake].mean()),
+                "auc": max(found, 1 - found),
+            }
+        )
+    return pd.DataFrame(lines)
+
+
+def _of(values: pd.DataFrame, group: str) -> Floats:
+    return values[[one.name for one in TRAITS if one.group == group]].to_numpy(dtype=float)
+
+
+def _require(rows: pd.DataFrame, fake: NDArray[np.bool_]) -> None:
+    fewest = min(int(fake.sum()), int((~fake).sum()), int(rows[ORIGINAL].nunique()))
+    if fewest < FEWEST:
+        raise DataError(
+            f"{int((~fake).sum())} real and {int(fake.sum())} made images of "
+            f"{rows[ORIGINAL].nunique()} originals, of sources that have both, are too few to "
+            f"look for leaks in: {FEWEST} of each are needed"
+        )
+
+
+def _fingerprint(pixels: Pixels) -> str:
+    return sha256(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes()).hexdigest()
