@@ -85,7 +85,7 @@ def _of_checkpoint(config: AuditConfig, runtime: Runtime) -> Subject:
 
 def _is_detector(model: str) -> bool:
     """A folder whose card says so; the word alone means the detector that ships with auditkit."""
-    return model == SHIPPED and not Path(model).exists() or is_of_kind(Path(model), "detector")
+    return (model == SHIPPED and not Path(model).exists()) or is_of_kind(Path(model), "detector")
 
 
 def _of_detector(config: AuditConfig, runtime: Runtime) -> Subject:
