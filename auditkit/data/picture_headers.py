@@ -33,7 +33,10 @@ MOST_TAGS = 4096  # of one directory of a TIFF
 MOST_VALUES = 1 << 18  # of one tag: strips of an image of 100 megapixels are far fewer
 MOST_SCANS = 500  # of a progressive JPEG: each costs a pass over the whole image, for a few bytes
 ORIENTATION, DIRECTORIES = 274, (34665, 34853, 40965)  # the latter: Exif, GPS, interoperability
-SHORTEST = 512  # pixels that a byte of a JPEG can hold: one bit for each square of 8 x 8
+# Pixels that a byte can hold at most: of a JPEG one bit for each square of 8 x 8; of a PNG one bit
+# each, packed 1,032 times, which is what deflate can do; of a TIFF that is not packed one bit each.
+DENSEST = {"JPEG": 512, "PNG": 8 * 1032, "TIFF, raw": 8}
+SAMPLES, MOST_SAMPLES = 277, 8  # numbers of one pixel of a TIFF
 PLAIN = (1, 2, 7)  # types of values that are kept as the bytes they are
 
 
@@ -73,9 +76,13 @@ def absurdity(form: str, content: bytes) -> str:
     return ""
 
 
-def is_lie(form: str, size: tuple[int, int], content: bytes) -> bool:
-    """Whether a JPEG has too few bytes for its size; decoders fill what is missing with grey."""
-    return form == "JPEG" and size[0] * size[1] > SHORTEST * len(content)
+def is_lie(form: str, packing: str, size: tuple[int, int], content: bytes) -> bool:
+    """Whether there are too few bytes for the size; decoders fill what is missing with black.
+
+    packing is what the header of a TIFF calls it, else empty.
+    """
+    kind = "TIFF, raw" if packing == "raw" else form
+    return kind in DENSEST and size[0] * size[1] > DENSEST[kind] * len(content)
 
 
 def orientation(exif: bytes) -> int:
@@ -84,7 +91,7 @@ def orientation(exif: bytes) -> int:
         for tag, _, count, value in _tags(exif.removeprefix(b"Exif\0\0")):
             if tag == ORIENTATION and count == 1 and 1 <= value <= 8:
                 return value
-    except (struct.error, ValueError):  # metadata that are broken say nothing
+    except (struct.error, OverflowError, ValueError):  # metadata that are broken say nothing
         pass
     return 1
 
@@ -95,13 +102,15 @@ def _absurd_tags(content: bytes) -> str:
         for tag, kind, count, value in _tags(content):
             if kind not in PLAIN and count > MOST_VALUES:
                 return f"tag {tag} has {count:,} values"
+            if tag == SAMPLES and count == 1 and value > MOST_SAMPLES:
+                return f"a pixel has {value:,} numbers"
             if tag in DIRECTORIES:
                 places.append(value)
         for place in places[1:]:
             for tag, kind, count, _ in _tags(content, place):
                 if kind not in PLAIN and count > MOST_VALUES:
                     return f"tag {tag} has {count:,} values"
-    except struct.error:
+    except (struct.error, OverflowError):
         return "its directory of tags is cut off"
     except ValueError as error:
         return str(error)

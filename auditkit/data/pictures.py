@@ -184,7 +184,8 @@ def _too_large(what: str, named: str) -> str:
 
 def _opened(opened: Image.Image, form: str, content: bytes, named: str) -> Picture:
     _require_size(opened.size, named)
-    if is_lie(form, opened.size, content):
+    packing = str(opened.info.get("compression", "")) if form == "TIFF" else ""
+    if is_lie(form, packing, opened.size, content):
         raise DataError(f"{named} says that it is {opened.width} x {opened.height} and cannot be")
     notes = []
     mode = opened.mode

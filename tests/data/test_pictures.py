@@ -161,12 +161,25 @@ def test_an_absurd_size_is_refused_before_room_is_made(bomb: bytes) -> None:
         open_picture(bomb)
 
 
-def test_a_size_that_is_a_lie_is_refused() -> None:
-    jpeg = bytearray(stored(RGB, "JPEG"))
-    at = jpeg.index(b"\xff\xc0") + 5
-    jpeg[at : at + 4] = struct.pack(">HH", 9000, 9000)
-    with pytest.raises(DataError, match="says that it is 9000 x 9000 and cannot be"):
-        open_picture(bytes(jpeg))
+def lying(form: str) -> bytes:
+    """A small file that says that it has 9,000 rows or more."""
+    bent = bytearray(stored(RGB, form))
+    match form:
+        case "JPEG":
+            at = bent.index(b"\xff\xc0") + 5
+            bent[at : at + 4] = struct.pack(">HH", 9000, 9000)
+        case "TIFF":
+            at = bent.index(struct.pack("<HHII", 257, 4, 1, 12)) + 8
+            bent[at : at + 4] = struct.pack("<I", 4_000_000)
+        case _:
+            return png(9000, 9000)
+    return bytes(bent)
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG", "TIFF"])
+def test_a_size_that_is_a_lie_is_refused(form: str) -> None:
+    with pytest.raises(DataError, match=r"says that it is \d+ x \d+ and cannot be"):
+        open_picture(lying(form))
 
 
 def test_text_that_unpacks_endlessly_is_refused() -> None:
@@ -188,9 +201,11 @@ def tiff(*tags: tuple[int, int, int, int], claimed: int | None = None) -> bytes:
         (tiff((273, 4, 1 << 30, 0)), "tag 273 has 1,073,741,824 values"),
         (tiff(claimed=30), "its directory of tags is cut off"),
         (tiff((34665, 4, 1, 26))[:26] + b"\xff\xff" + bytes(64), "a directory of 65,535 tags"),
+        (tiff((277, 3, 1, 60_000)), "a pixel has 60,000 numbers"),
         (b"II+\0\x08\0\0\0" + struct.pack("<QQ", 16, 1 << 50), "a directory of"),
+        (b"II+\0\x08\0\0\0" + b"\xff" * 16, "its directory of tags is cut off"),
     ],
-    ids=["many tags", "many values", "cut off", "exif", "64 bits"],
+    ids=["many tags", "many values", "cut off", "exif", "samples", "64 bits", "far off"],
 )
 def test_a_tiff_with_absurd_tags_is_refused(bytes_: bytes, told: str) -> None:
     with pytest.raises(DataError, match=told):
