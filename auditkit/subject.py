@@ -20,6 +20,7 @@ from auditkit.models.predictor import (
     Classes,
     Decisions,
     Detecting,
+    Images,
     Judge,
     Numbers,
     Outputs,
@@ -30,6 +31,7 @@ from auditkit.runtime import Runtime
 if TYPE_CHECKING:
     from auditkit.detected import Detected
     from auditkit.explained import Explained
+    from auditkit.generated import Generated
     from auditkit.represented import Represented
 
 Answers = TypeVar("Answers", bound=Any)
@@ -362,6 +364,19 @@ class Subject:
             detector=self.predictor.detector,
             rows=self.frame,
             known=None if self.train is None else self.train.frame,
+            runtime=self.runtime,
+        )
+
+    @cached_property
+    def generated(self) -> "Generated":
+        """What a generator made beside real images. Raises NotApplicable for another model."""
+        from auditkit.generated import Generated
+
+        return Generated(
+            made=self.answers(Images),
+            table=self.table,
+            train=self.train,
+            given=self.judge,
             runtime=self.runtime,
         )
 

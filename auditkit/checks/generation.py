@@ -10,21 +10,18 @@ import numpy as np
 import pandas as pd
 
 from auditkit.checks.base import CHECKS, at_least, at_most, exactly, finding, percent
-from auditkit.data.schema import Kind
 from auditkit.errors import DataError, NotApplicable
-from auditkit.models.predictor import Images, Judge
+from auditkit.generated import Generated
+from auditkit.models.predictor import Judge
 from auditkit.ranges import SHARE, ranged
 from auditkit.results import Finding, Intervals, Section, Table, Topic, Unit
 from auditkit.statistics import generation as measured
 from auditkit.statistics.estimate import Estimate, settled_at, undefined
-from auditkit.statistics.memorisation import Memorisation, memorisation
+from auditkit.statistics.memorisation import memorisation
 from auditkit.subject import Subject
 
-MOST_REAL = 10_000  # real images: twice the made ones, since their floor takes two halves
-MOST_MADE = 5000
-MOST_TRAINING = 60_000  # a copy of an image that is left out would not be found
-FEWEST = 20
 NEIGHBOURS = 5
+DIFFERS = "The images differ from real ones: train longer, or a wider network."
 TEXT = (
     "A classifier of the same data, {judge}, looked at {made:,} made and {real:,} real images. "
     "What it does not see, such as a fault in the background, is not in these figures. A Fréchet "
@@ -49,8 +46,10 @@ class Generation:
     """Does the generator make every class, images like the real ones, and no copies?
 
     The limits of a class's share give way where the real classes are themselves uneven.
-    max_distance_ratio bounds the Fréchet distance in units of its floor, min_memorisation the
-    score of copying, which is about standard normal for fresh images.
+    max_distance_share bounds the Fréchet distance in units of the real images' spread,
+    max_distance_ratio in units of its floor, which falls with the number of images, so that no
+    limit is set; min_memorisation bounds the score of copying, about standard normal for fresh
+    images.
     """
 
     rule: ClassVar[str] = "AK108"
@@ -59,17 +58,17 @@ class Generation:
 
     min_class_share: float = ranged(0.02, *SHARE)
     max_class_share: float = ranged(0.25, *SHARE)
-    max_distance_ratio: float | None = ranged(3.0, 1)
+    max_distance_share: float | None = ranged(0.25, 0)
+    max_distance_ratio: float | None = ranged(None, 1)
     min_memorisation: float | None = ranged(-3.0, -inf)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Shares of classes, distance beside its floor, copying, and how the images overlap."""
-        made = subject.answers(Images)
-        seen = _seen(subject, made)
+        seen = _seen(subject.generated)
         rng = subject.rng(self.rule)
         yield from self._shares(seen)
         distance = measured.beside_floor(seen.real, seen.made, rng)
-        yield self._distance(distance)
+        yield from self._distance(distance)
         kernel = measured.kernel_distance(seen.real, seen.made, rng)
         yield finding(
             f"The kernel distance (KID) is {kernel.value:.4f}; images of one kind have about 0.",
@@ -108,25 +107,40 @@ class Generation:
                 rows_needed=partial(settled_at, share, limit),
             )
 
-    def _distance(self, found: measured.BesideFloor) -> Finding:
-        return finding(
+    def _distance(self, found: measured.BesideFloor) -> Iterator[Finding]:
+        yield finding(
+            f"Beyond what chance gives, the made images lie from the real ones at "
+            f"{percent(found.share.value)} of the Fréchet distance at which a generator lies that "
+            "makes the average of the real images over and over.",
+            found.share,
+            metric="Fréchet distance over the spread",
+            status=at_most(found.share, self.max_distance_share),
+            limit=self.max_distance_share,
+            null=0.0,
+            remedy=DIFFERS,
+            rows_needed=partial(settled_at, found.share, self.max_distance_share),
+        )
+        yield finding(
             f"The made images lie at a Fréchet distance of {found.distance.value:.3g} from the "
             f"real ones, and two halves of the real ones at {found.floor.value:.3g} from each "
-            f"other: {found.ratio.value:.1f} times as far.",
+            f"other: {found.ratio.value:.1f} times as far. The ratio grows with the number of "
+            "images.",
             found.ratio,
             metric="Fréchet distance over its floor",
             unit=Unit.NUMBER,
             status=at_most(found.ratio, self.max_distance_ratio),
             limit=self.max_distance_ratio,
             null=1.0,
-            remedy="The images differ from real ones: train longer, or a wider network.",
+            remedy=DIFFERS,
             rows_needed=partial(settled_at, found.ratio, self.max_distance_ratio),
         )
 
     def _copying(self, subject: Subject, seen: Seen) -> Finding:
         metric = "memorisation"
         try:
-            found = _memorised(subject, seen)
+            found = memorisation(
+                subject.generated.seen_training, seen.real, seen.made, subject.rng("copying")
+            )
         except (DataError, NotApplicable) as error:
             return finding("", undefined(str(error), n=len(seen.made)), metric=metric)
         side = "nearer to" if found.z < 0 else "farther from"
@@ -146,51 +160,17 @@ class Generation:
         )
 
 
-def _seen(subject: Subject, made: Images) -> Seen:
-    """The judge's view of the 10,000 real and 5,000 made images at most."""
-    judge = subject.judge
-    if judge is None:
-        raise NotApplicable(
-            "made images need a judge: give a classifier of the same data with --judge "
-            "CHECKPOINT, such as `auditkit train cnn --data ...` makes"
-        )
-    if min(len(made.pixels), len(subject.frame)) < FEWEST:
-        raise NotApplicable(
-            f"{len(made.pixels)} made and {len(subject.frame)} real images are too few to "
-            f"compare; {FEWEST} of each are needed"
-        )
-    real, probabilities = judge.look(_pixels(subject, subject.frame, MOST_REAL))
-    features, of_made = judge.look(made.pixels[:MOST_MADE])
+def _seen(generated: Generated) -> Seen:
+    judge = generated.judge
+    real, probabilities = generated.seen_real
+    made, of_made = generated.seen_made
     return Seen(
         judge=judge,
         real=real,
-        made=features,
+        made=made,
         real_shares=measured.class_shares(probabilities, len(judge.levels)),
         made_shares=measured.class_shares(of_made, len(judge.levels)),
     )
-
-
-def _memorised(subject: Subject, seen: Seen) -> Memorisation:
-    train, _ = seen.judge.look(_pixels(subject, subject.required_train.frame, MOST_TRAINING))
-    return memorisation(train, seen.real, seen.made, subject.rng("copying"))
-
-
-def _pixels(subject: Subject, frame: pd.DataFrame, most: int) -> np.ndarray:
-    """The images (n, C, H, W) of some rows, drawn at random where there are more than `most`."""
-    names = [one.name for one in subject.table.schema.features if one.kind is Kind.IMAGE]
-    if not names:
-        raise NotApplicable("the audited rows hold no images to compare with")
-    cells = frame[names[0]].to_numpy()
-    if len(cells) > most:
-        cells = cells[np.sort(subject.rng("real images").permutation(len(cells))[:most])]
-    pixels = np.stack(list(cells))
-    made = subject.answers(Images).pixels
-    if pixels.shape[1:] != made.shape[1:]:
-        raise NotApplicable(
-            f"the audited images have (channels, height, width) {pixels.shape[1:]}, the made ones "
-            f"{made.shape[1:]}: audit on images like those the generator was trained on"
-        )
-    return pixels
 
 
 def _overlap(found: measured.Manifold, expected: float, seen: Seen) -> Iterator[Finding]:

@@ -179,9 +179,10 @@ def _rings(shape: tuple[int, ...]) -> NDArray[np.int64]:
     down, right = (np.fft.fftfreq(one) for one in shape)
     radius = np.hypot(down[:, None], right)
     bands = max(min(shape) // 2, 1)
-    ring = np.rint(radius * 2 * bands).astype(np.int64).clip(1, bands)
+    ring = np.rint(radius * 2 * bands).clip(1, bands)
     ring[0, 0] = 0  # the mean, which is taken off
-    return ring.ravel()
+    rings: NDArray[np.int64] = ring.ravel().astype(np.int64)
+    return rings
 
 
 def _middles(rings: NDArray[np.int64]) -> Floats:

@@ -70,12 +70,15 @@ class BesideFloor:
 
     The ratio is 1 where the made images are as like the real ones as these are among themselves;
     its interval is the distance's, in units of the mean floor. The floor falls with the number of
-    images, so that a ratio belongs to that number.
+    images, so that a ratio belongs to that number. share does not: it is the distance beyond the
+    floor in units of the real images' spread (the trace of their covariance), which is 1 for a
+    generator that makes the mean of the real images over and over.
     """
 
     distance: Estimate
     floor: Estimate
     ratio: Estimate
+    share: Estimate
 
 
 def beside_floor(
@@ -99,11 +102,14 @@ def beside_floor(
         made[i] = frechet_distance(half, y[rng.permutation(len(y))[:size]])
         floors[i] = frechet_distance(half, other)
     distance, floor = (_ranged(one, float(one.mean()), size) for one in (made, floors))
-    if not floor.value > 0:
-        ratio = undefined("the real images have all the same features", n=size)
+    spread = float(np.trace(_covariance(x)))
+    if not floor.value > 0 or not spread > 0:
+        ratio = share = undefined("the real images have all the same features", n=size)
     else:
         ratio = _ranged(made / floor.value, distance.value / floor.value, size)
-    return BesideFloor(distance=distance, floor=floor, ratio=ratio)
+        beyond = (made - floors) / spread
+        share = _ranged(beyond, float(beyond.mean()), size)
+    return BesideFloor(distance=distance, floor=floor, ratio=ratio, share=share)
 
 
 def kernel_distance(

@@ -77,6 +77,42 @@ def memorisation(
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """A made image and the training image nearest to it, by their places.
+
+    distance is between their features; share is that of fresh real images which lie as near to a
+    training image of their own.
+    """
+
+    made: int
+    trained: int
+    distance: float
+    share: float
+
+
+def most_alike(
+    train: ArrayLike, test: ArrayLike, generated: ArrayLike, most: int = 4
+) -> tuple[Likeness, ...]:
+    """The made images that lie nearest to a training image, the nearest first.
+
+    One training image is named once. With thousands of made images the nearest of them lie near
+    by chance too: of fresh real ones the nearest few do as well. Raises DataError without images.
+    """
+    t, p, q = features(train, 1), features(test, 1), features(generated, 1)
+    fresh = np.sort(nearest(p, t)[0])
+    distance, place = nearest(q, t)
+    found: list[Likeness] = []
+    for one in np.argsort(distance, kind="stable").tolist():
+        if len(found) == most:
+            break
+        if int(place[one]) not in {other.trained for other in found}:
+            share = float(np.searchsorted(fresh, distance[one], side="right") / len(fresh))
+            near = float(distance[one])
+            found.append(Likeness(made=one, trained=int(place[one]), distance=near, share=share))
+    return tuple(found)
+
+
 def mann_whitney(a: ArrayLike, b: ArrayLike) -> float:
     """Standard normal score of how often a row of `a` exceeds one of `b`; ties count half.
 

@@ -27,7 +27,7 @@ def test_a_generator_that_only_makes_one_class_fails_by_its_shares_and_its_dista
     assert failed == {
         "smallest class share",
         "largest class share",
-        "Fréchet distance over its floor",
+        "Fréchet distance over the spread",
     }
     assert findings["largest class share"].where["class"] == "3"
     assert findings["recall"].value == pytest.approx(0.25, abs=0.05)
@@ -44,7 +44,7 @@ def test_a_generator_that_copies_fails_by_that_alone():
 def test_a_generator_of_noise_fails_by_its_distance():
     noise = np.random.default_rng(0).integers(256, size=(1000, 1, 8, 8)).astype(np.uint8)
     findings = found(generator(noise))
-    assert findings["Fréchet distance over its floor"].status is Status.FAILED
+    assert findings["Fréchet distance over the spread"].status is Status.FAILED
     assert findings["memorisation"].status is Status.PASSED
 
 
@@ -74,7 +74,8 @@ def test_rows_without_images_are_no_ground_to_compare_on():
 
 def test_limits_of_your_own_are_in_force():
     fresh = generator(quadrants(1000, seed=2))
-    assert found(fresh, max_distance_ratio=1.0, max_class_share=0.9)
+    held = found(fresh, max_distance_ratio=1.0, max_class_share=0.9)
+    assert held["Fréchet distance over its floor"].limit == 1.0
     strict = found(fresh, min_memorisation=5.0)
     assert strict["memorisation"].status is Status.FAILED
 
@@ -95,8 +96,8 @@ def test_the_section_shows_every_class_and_what_real_images_have():
 
 
 def test_twice_as_many_real_images_as_made_ones_are_looked_at(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("auditkit.checks.generation.MOST_REAL", 600)
-    monkeypatch.setattr("auditkit.checks.generation.MOST_MADE", 300)
+    monkeypatch.setattr("auditkit.generated.MOST_REAL", 600)
+    monkeypatch.setattr("auditkit.generated.MOST_MADE", 300)
     findings = found(generator(quadrants(1000, seed=2)))
     assert (findings["precision"].n, findings["recall"].n) == (300, 600)
     # Made images against one half of the real ones, and these against the other half.
