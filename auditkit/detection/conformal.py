@@ -22,7 +22,7 @@ from auditkit.errors import DataError
 Floats = NDArray[np.float64]
 
 STEPS = 200  # of a tail that are kept: closer where it is thin, .0023 apart at .05
-FINE = 1e6  # edges and shares are rounded up to a millionth
+FINE = 1e6  # edges are rounded up to a millionth
 MOST = 10_000  # steps that a file may hold; ours have `STEPS` at most
 
 
@@ -30,8 +30,8 @@ MOST = 10_000  # steps that a file may hold; ours have `STEPS` at most
 class Tail:
     """The share of originals with values at least so large: edges rise, shares fall.
 
-    Between two edges the share is that of the upper one, and what was rounded was rounded up: a
-    p-value may be too large by a few thousandths, and is never too small.
+    Between two edges the share is that of the upper one, and edges are rounded up: a p-value may be
+    too large by a few thousandths, and is never too small.
     """
 
     edges: tuple[float, ...]
@@ -52,7 +52,7 @@ class Tail:
         last = np.append(first[1:], len(edges)) - 1
         return cls(
             edges=tuple((np.ceil(edges[last] * FINE) / FINE).tolist()),
-            shares=tuple((np.ceil(tail[first] * FINE) / FINE).clip(0, 1).tolist()),
+            shares=tuple(tail[first].clip(0, 1).tolist()),
             originals=originals,
         )
 
@@ -80,7 +80,8 @@ class Tail:
 
     def p_value(self, values: ArrayLike) -> Floats:
         """The same with the image itself counted as one more original, in (0, 1]."""
-        return (1 + self.originals * self.share(values)) / (self.originals + 1)
+        above = 1 + self.originals * self.share(values)
+        return np.asarray(np.round(above / (self.originals + 1), 12))  # .05 is at most .05
 
     def least_below(self, level: float) -> float:
         """The least edge above which at most a share `level` of originals lies."""

@@ -1,0 +1,333 @@
+import json
+from dataclasses import asdict, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from auditkit.detection.calibration import MADE, Answer, Calibration, answers, calibrated
+from auditkit.detection.conformal import Tail
+from auditkit.detection.members.table import MEMBERS, VOTING
+from auditkit.detection.panel import Readings
+from auditkit.errors import DataError
+
+Rng = np.random.Generator
+M = len(MEMBERS)
+LEVELS = (0.01, 0.05, 0.1, 0.3, 0.5)
+
+
+def readings(logits: np.ndarray, rng: Rng, spectra: np.ndarray | None = None) -> Readings:
+    """Spectra that fall by chance steps, sides of 64 pixels."""
+    steps = 0.3 * rng.standard_t(5, (len(logits), 32)) - 1.0
+    return Readings(
+        logits=logits,
+        spectra=steps.cumsum(axis=1) if spectra is None else spectra,
+        sides=np.full((len(logits), 2), 64),
+    )
+
+
+def panel(
+    rng: Rng, real: int, made: int, shift: float = 3.0, crops: int = 1
+) -> tuple[Readings, np.ndarray, np.ndarray]:
+    """Readings of originals with `crops` images each, alike; made ones are said to be by shift."""
+    original = np.repeat(np.arange(real + made), crops)
+    fake = original >= real
+    own = rng.standard_t(4, (real + made, M))[original]
+    logits = own + 0.3 * rng.normal(size=own.shape) + shift * fake[:, None]
+    return readings(logits, rng), fake, original
+
+
+@pytest.fixture(scope="module")
+def law() -> Calibration:
+    return calibrated(*panel(np.random.default_rng(0), 300, 300))
+
+
+def test_a_p_value_counts_the_image_itself_and_ties() -> None:
+    tail = Tail.of(np.arange(1, 20), np.arange(19))
+    assert_allclose(tail.p_value([19.5, 19, 18.5, 1, 0]), np.array([1, 2, 2, 20, 20]) / 20)
+
+
+def test_a_photograph_counts_once_however_many_crops_it_has() -> None:
+    tail = Tail.of([3.0, 1.0, 2.0], ["a", "a", "b"])
+    # Of a half its crops lie above 2.5, of b none; at 2 b is tied.
+    assert_allclose(tail.p_value([2.5, 2.0, 4.0]), [(1 + 0.5) / 3, (1 + 0.5 + 1) / 3, 1 / 3])
+    again = Tail.of([3.0, 1.0, 2.0, 2.0, 2.0], ["a", "a", "b", "b", "b"])
+    assert again == tail
+
+
+def test_a_short_file_makes_a_p_value_larger_by_little_and_never_smaller() -> None:
+    rng = np.random.default_rng(1)
+    known, new = rng.normal(size=5000), rng.normal(size=2000)
+    exact = (1 + (known[None] >= new[:, None]).sum(axis=1)) / 5001
+    tail = Tail.of(known, np.arange(5000))
+    assert len(tail.edges) <= 200
+    assert np.all(tail.p_value(new) >= exact - 1e-9)
+    near = exact < 0.1
+    assert_allclose(tail.p_value(new)[near], exact[near], atol=0.004)
+
+
+@pytest.mark.parametrize("largest", [1, 20, 400])
+def test_false_alarms_over_2000_calibrations_are_as_rare_as_promised(largest: int) -> None:
+    """20 photographs, the first with up to 400 crops: `of_crops` is what counting each would do."""
+    rng = np.random.default_rng(2)
+    original = np.repeat(np.arange(20), [largest] + 19 * [min(largest, 2)])
+    each, of_crops = [], []
+    for _ in range(2000):
+        own, noise = rng.normal(size=21), 0.3 * rng.normal(size=len(original) + 1)
+        known, new = own[original] + noise[1:], own[-1] + noise[0]
+        each.append(Tail.of(known, original).p_value([new])[0])
+        of_crops.append((1 + (known >= new).sum()) / (len(known) + 1))
+    for level in LEVELS:
+        error = np.sqrt(level * (1 - level) / 2000)
+        assert np.mean(np.array(each) <= level) <= level + 3 * error
+    if largest == 400:
+        assert np.mean(np.array(of_crops) <= 0.05) > 0.2
+
+
+@pytest.mark.parametrize("crops", [1, 5])
+def test_a_whole_calibration_keeps_its_promise(crops: int) -> None:
+    rng = np.random.default_rng(3)
+    rates = []
+    for _ in range(30):
+        learned = calibrated(*panel(rng, 25, 25, crops=crops))
+        new, _, _ = panel(rng, 100, 0)
+        found = answers(new, learned)
+        rates.append([(found["p_value"] <= 0.05).mean(), (found["answer"] == "fake").mean()])
+    mean, error = np.mean(rates, axis=0), np.std(rates, axis=0) / np.sqrt(30)
+    assert np.all(mean <= 0.05 + 2 * error)
+
+
+def test_new_images_of_the_same_law_are_strange_as_rarely_as_said(law: Calibration) -> None:
+    new, _, _ = panel(np.random.default_rng(4), 2000, 0)
+    assert 0 < (answers(new, law)["strange"] <= 0.01).mean() <= 0.025
+
+
+def test_a_spectrum_unlike_all_others_is_not_judged_and_a_trace_is_no_such(
+    law: Calibration,
+) -> None:
+    rng = np.random.default_rng(5)
+    usual, fake, _ = panel(rng, 50, 50, shift=6.0)
+    noise = replace(usual, spectra=0.1 * rng.normal(size=(100, 32)))
+    said = answers(noise, law)
+    assert (said["answer"] == Answer.ABSTAIN).all()
+    assert (said["reason"] == "unlike anything the detector was calibrated on").all()
+    trace = usual.spectra.copy()
+    trace[:, 20:] += 50  # high frequencies, where generators leave theirs
+    assert_array_equal(
+        answers(replace(usual, spectra=trace), law)["answer"], answers(usual, law)["answer"]
+    )
+    assert (answers(usual, law)["answer"][fake] == Answer.FAKE).mean() > 0.9
+
+
+def test_doubling_every_crop_changes_nothing() -> None:
+    rng = np.random.default_rng(6)
+    read, fake, original = panel(rng, 60, 60)
+    twice = Readings(
+        logits=np.repeat(read.logits, 2, axis=0),
+        spectra=np.repeat(read.spectra, 2, axis=0),
+        sides=np.repeat(read.sides, 2, axis=0),
+    )
+    new, _, _ = panel(rng, 50, 50)
+    once = answers(new, calibrated(read, fake, original))
+    again = answers(new, calibrated(twice, np.repeat(fake, 2), np.repeat(original, 2)))
+    assert_array_equal(once["answer"], again["answer"])
+    assert_allclose(once["p_value"], again["p_value"], atol=1e-5)
+    assert_allclose(once["probability"], again["probability"], atol=1e-4)
+
+
+def test_the_scale_of_a_member_does_not_matter() -> None:
+    rng = np.random.default_rng(7)
+    scale, off = np.exp(rng.normal(size=M)), 10 * rng.normal(size=M)
+    (read, fake, original), (new, _, _) = panel(rng, 80, 80), panel(rng, 60, 60)
+    plain = answers(new, calibrated(read, fake, original))
+    moved = calibrated(replace(read, logits=read.logits * scale + off), fake, original)
+    other = answers(replace(new, logits=new.logits * scale + off), moved)
+    assert_array_equal(plain["answer"], other["answer"])
+    assert_allclose(plain["p_value"], other["p_value"], atol=0.02)
+    assert_allclose(plain["probability"], other["probability"], atol=1e-4)
+
+
+def test_more_suspicion_never_makes_an_image_more_likely_real(law: Calibration) -> None:
+    steps = np.linspace(-10, 20, 400)
+    rng = np.random.default_rng(8)
+    for member in range(M):
+        logits = np.tile(rng.normal(size=M), (400, 1))
+        logits[:, member] = steps
+        found = answers(readings(logits, rng), law)
+        assert np.all(np.diff(found["probability"]) >= 0)
+        assert np.all(np.diff(found["p_value"]) <= 0)
+
+
+def test_one_member_alone_cannot_call_an_image_fake(law: Calibration) -> None:
+    logits = np.zeros((len(VOTING), M))
+    for row, name in enumerate(VOTING):
+        logits[row, list(MEMBERS).index(name)] = 1e6
+    found = answers(readings(logits, np.random.default_rng(9)), law)
+    assert not (found["answer"] == Answer.FAKE).any()
+    controls = [place for place, name in enumerate(MEMBERS) if name not in VOTING]
+    logits = np.zeros((2, M))
+    logits[1, controls] = 1e6
+    quiet = answers(readings(logits, np.random.default_rng(9)), law)
+    assert quiet["score"].nunique() == 1
+
+
+def test_members_that_differ_leave_the_question_open(law: Calibration) -> None:
+    logits = np.zeros((1, M))
+    logits[0, : len(VOTING) // 2] = 2.2  # half of them, and hardly
+    found = answers(readings(logits, np.random.default_rng(1)), law)
+    assert found["answer"][0] == Answer.ABSTAIN
+    assert "disagree" in found["reason"][0] or "not settled" in found["reason"][0]
+
+
+def test_what_is_too_small_or_without_a_number_has_no_answer(law: Calibration) -> None:
+    read, _, _ = panel(np.random.default_rng(10), 1, 3, shift=8.0)
+    logits = read.logits.copy()
+    logits[1, 0], logits[2, 0] = np.nan, np.inf
+    sides = np.array([[64, 64], [64, 64], [64, 64], [15, 400]])
+    found = answers(replace(read, logits=logits, sides=sides), law)
+    assert list(found["answer"][1:]) == [Answer.ABSTAIN] * 3
+    assert found["reason"][1] == found["reason"][2] == "its members gave no number"
+    assert found["reason"][3] == "too small: the shorter side has fewer than 16 pixels"
+    assert np.isfinite(found.drop(columns=["answer", "reason"]).to_numpy(float)).all()
+
+
+@pytest.mark.parametrize("shift", [0.0, -3.0])
+def test_a_panel_that_knows_nothing_calls_nothing_fake(shift: float) -> None:
+    rng = np.random.default_rng(11)
+    read, fake, original = panel(rng, 100, 100, shift=shift)
+    if shift == 0:
+        read.logits[fake] = read.logits[~fake]
+    learned = calibrated(read, fake, original)
+    found = answers(panel(rng, 100, 100, shift=shift)[0], learned)
+    assert not (found["answer"] == Answer.FAKE).any()
+    assert_allclose(found["probability"], 0.5, atol=1e-3)
+
+
+def test_the_probability_is_right_where_fakes_are_as_many_as_reals() -> None:
+    rng = np.random.default_rng(12)
+    law = calibrated(*panel(rng, 300, 900, shift=1.0))  # its own shares do not matter
+    new, fake, _ = panel(rng, 3000, 3000, shift=1.0)
+    said = answers(new, law)["probability"].to_numpy()
+    for low, high in ((0.0, 0.2), (0.2, 0.8), (0.8, 1.0)):
+        some = (said >= low) & (said <= high)
+        assert abs(said[some].mean() - fake[some].mean()) < 0.06
+    assert said.max() <= 301 / 302
+
+
+def test_a_probability_is_no_surer_than_so_few_originals_allow() -> None:
+    rng = np.random.default_rng(13)
+    learned = calibrated(*panel(rng, 20, 30, shift=100.0))
+    assert answers(panel(rng, 20, 20, shift=100.0)[0], learned)["probability"].max() == 21 / 22
+
+
+def test_fake_must_be_rare_in_every_kind_of_real_image() -> None:
+    rng = np.random.default_rng(14)
+    read, fake, original = panel(rng, 200, 200)
+    source = np.where(original % 2, "suspicious", "plain")
+    read.logits[~fake & (source == "suspicious")] += 3.0
+    apart = calibrated(read, fake, original, source=source)
+    assert set(apart.reals) == {"suspicious", "plain"}
+    assert set(apart.clouds) == {"suspicious", "plain", MADE}
+    real = panel(rng, 2000, 0)[0]
+    suspicious = replace(real, logits=real.logits + 3.0)
+    together = calibrated(read, fake, original)
+    assert (answers(suspicious, apart)["p_value"] <= 0.05).mean() <= 0.06
+    assert (answers(suspicious, together)["p_value"] <= 0.05).mean() > 0.07  # on average it holds
+
+
+def test_small_sources_are_one_kind_or_join_the_smallest() -> None:
+    rng = np.random.default_rng(15)
+    read, fake, original = panel(rng, 150, 40)
+    source = np.select([original < 60, original < 100, original < 130], ["a", "b", "c"], "d")
+    source[fake] = "made"
+    assert set(calibrated(read, fake, original, source=source).reals) == {"a", "b", "c, d"}
+    source[source == "d"] = "a"
+    assert set(calibrated(read, fake, original, source=source).reals) == {"a", "b, c"}
+    few = np.where(original < 150, original // 30, "x").astype(str)
+    assert set(calibrated(read, fake, original, source=few).reals) == {"0, 1, 2, 3, 4"}
+
+
+def test_a_calibration_survives_json(law: Calibration) -> None:
+    text = json.dumps(law.to_dict(), allow_nan=False)
+    back = Calibration.from_dict(json.loads(text))
+    assert back == law
+    assert len(text) < 60_000
+    new = panel(np.random.default_rng(16), 20, 20)[0]
+    pd.testing.assert_frame_equal(answers(new, back), answers(new, law))
+
+
+HOSTILE: dict[str, Any] = {
+    "centre": [[0.0], [0.0] * 10_001, ["0"] * M, [None] * M, "0000", [float("nan")] * M],
+    "spread": [[0.0] * M, [-1.0] * M, [float("inf")] * M, [1e300] * M],
+    "edges": [None, {}, [True] * M],
+    "slope": [-1.0, "1", None, float("nan"), True, []],
+    "surest": [1.0, 0.2, "0.9"],
+    "reals": [{}, [], None, {"a": 1}, {"a": {}}, {str(i): {} for i in range(101)}],
+    "clouds": [{}, {"a": {"mean": [0.0], "white": [1.0], "far": None}}],
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, one) for name, values in HOSTILE.items() for one in values]
+)
+def test_a_card_that_nobody_could_have_written_is_refused(
+    law: Calibration, name: str, value: object
+) -> None:
+    with pytest.raises(DataError, match="calibration"):
+        Calibration.from_dict(law.to_dict() | {name: value})
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"edges": [2.0, 1.0]},
+        {"shares": [0.5, 0.9]},
+        {"shares": [1.5, 0.5]},
+        {"shares": [0.5]},
+        {"shares": [0.5, 0.0]},
+        {"edges": [], "shares": []},
+        {"originals": 0},
+        {"originals": True},
+        {"originals": 2.5},
+        {"edges": [float("nan"), 1.0]},
+    ],
+)
+def test_steps_that_do_not_fall_are_refused(change: dict[str, Any]) -> None:
+    right = {"edges": [1.0, 2.0], "shares": [1.0, 0.5], "originals": 2}
+    assert asdict(Tail.from_dict(right)) == {
+        "edges": (1.0, 2.0),
+        "shares": (1.0, 0.5),
+        "originals": 2,
+    }
+    with pytest.raises(DataError, match="calibration"):
+        Tail.from_dict(right | change)
+
+
+def test_too_few_originals_are_refused_however_many_crops_they_have() -> None:
+    with pytest.raises(DataError, match="of 19 originals and made ones of 40"):
+        calibrated(*panel(np.random.default_rng(17), 19, 40, crops=30))
+
+
+def test_a_member_without_a_number_is_refused() -> None:
+    read, fake, original = panel(np.random.default_rng(18), 30, 30)
+    read.logits[3, 0] = np.nan
+    with pytest.raises(DataError, match="no number"):
+        calibrated(read, fake, original)
+
+
+def test_a_member_that_says_the_same_of_all_is_no_error() -> None:
+    rng = np.random.default_rng(19)
+    read, fake, original = panel(rng, 40, 40)
+    read.logits[:, 0] = 1.0
+    new = panel(rng, 10, 10)[0]
+    new.logits[:, 0] = 1.0
+    assert np.isfinite(answers(new, calibrated(read, fake, original))["score"]).all()
+
+
+def test_nothing_to_answer_is_an_empty_frame(law: Calibration) -> None:
+    none = Readings(
+        logits=np.zeros((0, M)), spectra=np.zeros((0, 32)), sides=np.zeros((0, 2), dtype=np.int64)
+    )
+    assert len(answers(none, law)) == 0
