@@ -2,12 +2,13 @@
 
 A part of an image is replaced by that of a real one, and put into that real one instead of its
 own: how far the score falls and how far it rises, a mean, is the part's evidence. What mixing
-itself does is seen where both are real: only what goes beyond that counts. Whether the parts put first are those
-that decide is tested by taking them out in that order, with stand-ins the order never saw.
+itself does is seen where both are real: only what goes beyond that counts. Whether the parts put
+first are those that decide is tested by taking them out in that order, with stand-ins that the
+order never saw.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,21 +21,22 @@ from auditkit.attribution.judging.over_rows import mean_of
 from auditkit.attribution.judging.removal import area, counts, ranks
 from auditkit.attribution.judging.verdicts import Judged, Verdict, beats
 from auditkit.detection.calibration import Calibration
-from auditkit.detection.corpus import GENERATOR, IMAGE, NOBODY, ORIGINAL, SOURCE
+from auditkit.detection.corpus import GENERATOR, NOBODY, ORIGINAL
 from auditkit.detection.files import Detector
 from auditkit.detection.members.table import MEMBERS, VOTING
-from auditkit.detection.swapping import Lens, Square, scored, stand_in, swapped
+from auditkit.detection.swapping import DRAWS, Exchange, Lens, scored, swapped
 from auditkit.errors import DataError
 from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate, independent_difference
 
 Floats = NDArray[np.float64]
-DRAWS = 3  # stand-ins a square: two for its evidence, the last for the test
 ORDERS = 2  # random orders, each from both ends
+SHOWN = 32  # pixels on a side that a picture needs
 AT_ONCE = 256  # squares a pass
+TOGETHER = "Student's t over originals, all parts and generators together (Bonferroni)"
 SAID = (
-    "the score falls sooner in this order than in a random one, by {value} of its range",
-    "the score falls no sooner in this order than in a random one",
+    "the score follows the order of evidence: {value} of its range ahead of a random order",
+    "the score follows the order of evidence no better than a random order ({value})",
 )
 
 
@@ -56,6 +58,11 @@ class Evidence:
         """The mean of both: the first and the last terms of a part's Shapley value."""
         return (self.falls + self.rises) / 2
 
+    def at(self, places: Sequence[int]) -> "Evidence":
+        """That of some squares."""
+        rows = list(places)
+        return Evidence(lens=self.lens, falls=self.falls[rows], rises=self.rises[rows])
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Deletion:
@@ -69,49 +76,20 @@ class Deletion:
     judged: Judged
 
 
-def stand_ins(
-    rows: pd.DataFrame, squares: Sequence[Square], reals: pd.DataFrame, rng: np.random.Generator
-) -> list[list[Square]]:
-    """DRAWS pieces of real images for each square, of other originals and its own source if any.
-
-    rows and reals are corpora. Empty where too few real images are as large as the square.
-    """
-    every = []
-    for (_, row), square in zip(rows.iterrows(), squares, strict=True):
-        others = reals[reals[ORIGINAL] != row[ORIGINAL]]
-        order = rng.permutation(len(others))
-        apart = (others[SOURCE] != row[SOURCE]).to_numpy()[order]
-        found: list[Square] = []
-        for place in order[np.argsort(apart, kind="stable")]:
-            piece = stand_in(square, others[IMAGE].iloc[place], rng)
-            if piece is not None:
-                found.append(piece)
-            if len(found) == DRAWS:
-                break
-        every.append(found if len(found) == DRAWS else [])
-    return every
-
-
-def evidence(
-    detector: Detector,
-    squares: Sequence[Square],
-    others: Sequence[Sequence[Square]],
-    lens: Lens,
-    runtime: Runtime,
-) -> Evidence:
+def evidence(detector: Detector, given: Exchange, lens: Lens, runtime: Runtime) -> Evidence:
     """What each part of each square says, by all its stand-ins but the last."""
-    players, columns = len(lens.players), 1 + len(MEMBERS)
-    falls = np.full((len(squares), players, columns), np.nan)
+    players, count = len(lens.players), len(given.squares)
+    falls = np.full((count, players, 1 + len(MEMBERS)), np.nan)
     rises = falls.copy()
     alone = torch.eye(players, dtype=torch.bool)
-    for places, own in _by_size(squares, others):
+    for places, own, pieces in given.by_size():
         # Nobody out, everybody out, each one out, all but each one out.
         ends = torch.tensor([[False], [True]]).expand(2, players)
         sets = torch.cat([ends, alone, ~alone]).expand(len(own), -1, -1)
-        seen = []
-        for draw in range(DRAWS - 1):
-            given = torch.stack([torch.from_numpy(others[i][draw]) for i in places])
-            seen.append(_without(detector, lens, own, given, sets, runtime))
+        seen = [
+            _without(detector, lens, own, pieces[:, draw], sets, runtime)
+            for draw in range(DRAWS - 1)
+        ]
         said = torch.stack(seen).mean(0)
         without, within = said[:, 2:].chunk(2, dim=1)
         falls[places] = (said[:, :1] - without).numpy()
@@ -119,25 +97,19 @@ def evidence(
     return Evidence(lens=lens, falls=falls, rises=rises)
 
 
-def deletion(
-    detector: Detector,
-    squares: Sequence[Square],
-    others: Sequence[Sequence[Square]],
-    found: Evidence,
-    runtime: Runtime,
-) -> Deletion:
+def deletion(detector: Detector, given: Exchange, found: Evidence, runtime: Runtime) -> Deletion:
     """Whether the score follows the parts in the order of their evidence.
 
-    The last stand-in of each square takes the parts' places, which the evidence never saw.
+    The last stand-in of each square takes the parts' places, which the evidence never saw. Raises
+    DataError where no square has one.
     """
     lens, curves, margins = found.lens, [], []
     with runtime.seeded(f"deletion {lens.name}"):
         generator = torch.Generator().manual_seed(int(torch.randint(2**31, ())))
-    for places, own in _by_size(squares, others):
-        given = torch.stack([torch.from_numpy(others[i][-1]) for i in places])
+    for places, own, pieces in given.by_size():
         scores = torch.from_numpy(found.values[places, :, 0])
         sets, steps = _orders(scores, generator)
-        answers = _without(detector, lens, own, given, sets.flatten(1, 2), runtime)[:, :, 0]
+        answers = _without(detector, lens, own, pieces[:, -1], sets.flatten(1, 2), runtime)[:, :, 0]
         answers = answers.view(sets.shape[:3])  # (B, orders, steps)
         curves.append(torch.stack([answers[:, 0], answers[:, 2:].mean(1), answers[:, 1]], dim=2))
         margins.append(_margin(answers, steps))
@@ -148,7 +120,7 @@ def deletion(
     judged = beats(lens.name, "order", torch.cat(margins), 0.0, SAID, otherwise=Verdict.FAILED)
     frame = pd.DataFrame(mean, columns=["weightiest first", "random order", "lightest first"])
     frame.insert(0, "share", share.numpy())
-    return Deletion(curves=frame, judged=judged)
+    return Deletion(curves=frame.drop_duplicates("share", ignore_index=True), judged=judged)
 
 
 def _orders(scores: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -178,35 +150,69 @@ def _margin(answers: Tensor, steps: Tensor) -> Tensor:
     return (height[:, 1] - height[:, 0]) / 2 / torch.where(span > 0, span, torch.nan)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Contrast:
+    """What a part says in a generator's fakes, beyond what mixing does to real images.
+
+    fakes is its mean evidence in them, reals how far a real image's score rises by the part of
+    another real one, gap the difference; all in standard deviations of real images.
+    """
+
+    generator: str
+    part: str
+    fakes: Estimate
+    reals: Estimate
+    gap: Estimate
+
+
 def contrasts(
     found: Evidence, rows: pd.DataFrame, *, column: int = 0, confidence: float = 0.95
-) -> pd.DataFrame:
-    """By generator and part: the mean evidence in fakes, what mixing does to reals, the gap.
+) -> list[Contrast]:
+    """Every generator and part, by the score or, with a higher column, by a member.
 
-    One row for each generator and part: generator, part, fakes, reals, difference, low, high, n.
-    reals is how far a real image's score rises by the part of another real one. Images of one
-    original count once; the intervals hold together at `confidence` (Bonferroni).
+    Images of one original count once; all intervals hold together at `confidence` (Bonferroni).
     """
     names = [one for one in rows[GENERATOR].unique() if one != NOBODY]
-    shared = 1 - (1 - confidence) / max(len(names) * len(found.lens.players), 1)
-    lines = []
+    alone = 1 - (1 - confidence) / max(len(names) * len(found.lens.players), 1)
+    values, rises = found.values[:, :, column], found.rises[:, :, column]
+    told = []
     for place, part in enumerate(found.lens.players):
-        each = pd.Series(found.values[:, place, column], rows.index)
-        mixed = pd.Series(found.rises[:, place, column], rows.index)
-        reals = _mean(mixed, rows, NOBODY, shared)
+        reals = _mean(rises[:, place], rows, NOBODY, alone)
         for name in names:
-            fakes = _mean(each, rows, name, shared)
-            gap = independent_difference(fakes, reals)
-            figures = (fakes.value, reals.value, gap.value, gap.low, gap.high, fakes.n)
-            lines.append((name, part, *figures))
-    columns = ["generator", "part", "fakes", "reals", "difference", "low", "high", "n"]
-    return pd.DataFrame(lines, columns=columns)
+            fakes = _mean(values[:, place], rows, name, alone)
+            gap = replace(independent_difference(fakes, reals), method=TOGETHER)
+            told.append(Contrast(generator=name, part=part, fakes=fakes, reals=reals, gap=gap))
+    return told
 
 
-def _mean(each: pd.Series, rows: pd.DataFrame, generator: str, confidence: float) -> Estimate:
-    kept = rows[GENERATOR] == generator
-    whole = each[kept].groupby(rows.loc[kept, ORIGINAL]).mean()
+def strongest(told: Sequence[Contrast]) -> dict[str, Contrast]:
+    """Of each generator the part whose evidence is most surely there."""
+    best: dict[str, Contrast] = {}
+    for one in told:
+        known = best.get(one.generator)
+        if one.gap.defined and (known is None or one.gap.low > known.gap.low):
+            best[one.generator] = one
+    return best
+
+
+def _mean(values: Floats, rows: pd.DataFrame, generator: str, confidence: float) -> Estimate:
+    kept = (rows[GENERATOR] == generator).to_numpy()
+    whole = pd.Series(values[kept]).groupby(rows[ORIGINAL].to_numpy()[kept]).mean()
     return mean_of(whole.to_numpy(), "no real image is as large", confidence=confidence)
+
+
+def pictured(given: Exchange, found: Evidence, place: int) -> tuple[Floats, Floats]:
+    """A square's brightness in [0, 1] and the evidence of its regions, both (h, w).
+
+    At half the size where it is large: a map is no finer than its regions.
+    """
+    square = torch.from_numpy(given.squares[place]).double()
+    each = torch.from_numpy(found.values[place, :, 0])
+    map_ = torch.einsum("p,phw->hw", each, found.lens.shares(*square.shape).double())
+    both = torch.stack([square, map_])
+    if min(square.shape) > SHOWN:
+        both = torch.nn.functional.avg_pool2d(both[None], 2)[0]
+    return both[0].numpy(), both[1].numpy()
 
 
 def grounds(answer: Mapping[str, Any], law: Calibration) -> str:
@@ -228,17 +234,3 @@ def _without(
         rows, out = some // sets.shape[1], sets.flatten(0, 1)[some]
         found.append(scored(detector, swapped(lens, own[rows], given[rows], out), runtime))
     return torch.cat(found).view(*sets.shape[:2], -1)
-
-
-def _by_size(
-    squares: Sequence[Square], others: Sequence[Sequence[Square]]
-) -> list[tuple[list[int], Tensor]]:
-    """Places of the squares of each size that have stand-ins, and these (B, h, w)."""
-    sizes: dict[tuple[int, ...], list[int]] = {}
-    for place, one in enumerate(squares):
-        if others[place]:
-            sizes.setdefault(one.shape, []).append(place)
-    return [
-        (places, torch.stack([torch.from_numpy(squares[i]) for i in places]))
-        for places in sizes.values()
-    ]

@@ -6,16 +6,18 @@ gives it, at the contrast of the image it is put into. What the replacing itself
 on real images, beside.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from auditkit.detection.calibration import answers
+from auditkit.detection.corpus import IMAGE, ORIGINAL, SOURCE
 from auditkit.detection.files import Detector
 from auditkit.detection.members.table import MEMBERS
 from auditkit.detection.panel import read_patches
@@ -24,6 +26,8 @@ from auditkit.runtime import Runtime
 
 Square = NDArray[np.float32]  # brightness (h, w) in [0, 1], as members see it
 EDGES = (0.0, 0.0625, 0.125, 0.1875, 0.25, 0.3125, 0.375, 0.4375, 0.5, 1.0)  # cycles a pixel
+MIDDLES = (0.03, 0.09, 0.16, 0.22, 0.28, 0.34, 0.41, 0.47, 0.6)  # of the bands, to be drawn
+DRAWS = 3  # pieces a square: two for its evidence, the last for the test
 CELLS = 4  # regions along a side
 FADE = 5  # pixels over which a region fades into the next: a seam is a trace, and would be found
 CONTRAST = 4.0  # a real image is not stretched by more, or its grain would be the trace
@@ -66,7 +70,8 @@ def _cells(height: int, width: int) -> Tensor:
 BANDS = Lens(
     name="bands",
     players=tuple(
-        f"{low:g} to {high:g}" if high <= 0.5 else f"above {low:g}" for low, high in pairwise(EDGES)
+        f"from {low:g} to {high:g}" if high <= 0.5 else f"above {low:g}"
+        for low, high in pairwise(EDGES)
     ),
     frequencies=True,
     shares=_rings,
@@ -115,6 +120,69 @@ def stand_in(square: Square, image: NDArray[np.uint8], rng: np.random.Generator)
     stretch = square.std() / max(float(piece.std()), 1e-6)
     fitted = (piece - piece.mean()) * np.clip(stretch, 1 / CONTRAST, CONTRAST) + square.mean()
     return np.asarray(fitted, dtype=np.float32)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Exchange:
+    """Squares of images of a corpus, and what stands in for their parts.
+
+    others holds DRAWS pieces of real images for each square, or none where too few real images
+    are as large.
+    """
+
+    rows: pd.DataFrame
+    squares: Sequence[Square]
+    others: Sequence[Sequence[Square]]
+
+    def at(self, places: Sequence[int]) -> "Exchange":
+        """Some of them."""
+        return Exchange(
+            rows=self.rows.iloc[list(places)],
+            squares=[self.squares[one] for one in places],
+            others=[self.others[one] for one in places],
+        )
+
+    def by_size(self) -> Iterator[tuple[list[int], Tensor, Tensor]]:
+        """Places of each size, their squares (B, h, w), pieces (B, DRAWS, h, w).
+
+        Those without pieces are left out.
+        """
+        sizes: dict[tuple[int, ...], list[int]] = {}
+        for place, one in enumerate(self.squares):
+            if self.others[place]:
+                sizes.setdefault(one.shape, []).append(place)
+        for places in sizes.values():
+            own = np.stack([self.squares[one] for one in places])
+            given = np.stack([np.stack(self.others[one]) for one in places])
+            yield places, torch.from_numpy(own), torch.from_numpy(given)
+
+
+def exchange_of(
+    detector: Detector,
+    rows: pd.DataFrame,
+    reals: pd.DataFrame,
+    runtime: Runtime,
+    rng: np.random.Generator,
+) -> Exchange:
+    """The most suspicious square of each row, and pieces of real images for it.
+
+    rows and reals are corpora. Pieces are of other originals, and of a row's own source where
+    it has real images enough.
+    """
+    squares = suspicious(detector, list(rows[IMAGE]), runtime)
+    images, original, source = (reals[one].to_numpy() for one in (IMAGE, ORIGINAL, SOURCE))
+    others = []
+    for whose, of, square in zip(rows[ORIGINAL], rows[SOURCE], squares, strict=True):
+        order = rng.permutation(len(reals))
+        order = order[original[order] != whose]
+        found: list[Square] = []
+        for place in order[np.argsort(source[order] != of, kind="stable")]:
+            piece = stand_in(square, images[place], rng)
+            found += [] if piece is None else [piece]
+            if len(found) == DRAWS:
+                break
+        others.append(found if len(found) == DRAWS else [])
+    return Exchange(rows=rows, squares=squares, others=others)
 
 
 def swapped(lens: Lens, squares: Tensor, others: Tensor, out: Tensor) -> Tensor:

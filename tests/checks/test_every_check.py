@@ -16,6 +16,7 @@ from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
 from tests.answers import animals, prices, speeches, spellings
+from tests.detectors import detector_subject, planted_corpus
 from tests.explaining import network
 from tests.flipped import by_group, by_merit, deciding, people, reading
 from tests.learned import learner
@@ -349,8 +350,15 @@ CASES = {
     "causes": Cases(
         lambda: network((3.0, 2.0, 1.0, 0.0, 0.0)), network, lambda: learner("decoder")
     ),
+    "detector-evidence": Cases(
+        lambda: detector_subject(planted_corpus(8, seed=9)),
+        lambda: detector_subject(planted_corpus(8, seed=9)),
+        lambda: subject(gap_of(0.0)),
+        {"images": 4, "maps": 1},
+    ),
 }
 ONLY_MEASURES = {
+    "detector-evidence",
     "layers",
     "importance",
     "explained-rows",
