@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from auditkit.detection.corpus import GENERATOR, IMAGE, NOBODY, ORIGINAL, SOURCE
-from auditkit.detection.evaluation import accuracy, auc
+from auditkit.detection.evaluation import auc, balanced_accuracy
 from auditkit.detection.quick import QuickDetector, halved, made, readable, spectra, thinned
 from auditkit.errors import DataError
 from auditkit.runtime import Runtime, track
@@ -150,7 +150,7 @@ class _Rows:
                 trained=trained,
                 tested=name,
                 auc=auc(said, fake, original),
-                accuracy=accuracy(said >= 0.5, fake, original),
+                accuracy=balanced_accuracy(said >= 0.5, fake, original),
             )
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from auditkit.detection.corpus import IMAGE, ORIGINAL
 from auditkit.detection.degrading import degraded
-from auditkit.detection.evaluation import accuracy, auc
+from auditkit.detection.evaluation import auc, balanced_accuracy
 from auditkit.detection.leaks import evened
 from auditkit.detection.quick import QuickDetector, halved, made, readable, spectra
 from auditkit.errors import DataError
@@ -98,5 +98,5 @@ class _Asked:
             trained=trained,
             tested=tested,
             auc=auc(said, fake, original),
-            accuracy=accuracy(said >= 0.5, fake, original),
+            accuracy=balanced_accuracy(said >= 0.5, fake, original),
         )
