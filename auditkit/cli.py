@@ -373,11 +373,11 @@ def explain(
 @app.command()
 def detect(
     images: Annotated[
-        list[Path], typer.Argument(help="Image files, or folders of them.", metavar="IMAGE ...")
+        list[Path], typer.Argument(help="Image files, or folders of them.", metavar="IMAGE")
     ],
     model: Annotated[
         Path | None,
-        typer.Option(help="Detector made by `train detector` [the one that ships].", metavar="DIR"),
+        typer.Option(help="Detector made by `train detector`, if not ours.", metavar="DIR"),
     ] = None,
     alpha: Annotated[
         float, typer.Option(help="Share of real images that may be called fake.")
@@ -390,8 +390,8 @@ def detect(
 ) -> int:
     """Say of images whether a generator made them, or that it cannot be told.
 
-    Exit code: 0 all are real; 1 one or more are fake; 3 none is, but of some nothing can be said
-    or they cannot be opened; 2 wrong use, or no image could be opened.
+    Exit codes: 0 all are real; 1 one or more are fake; 2 wrong use, or none could be opened;
+    3 none is fake, but of some nothing can be said, or they could not be opened.
     """
     from auditkit.detecting import Tally
     from auditkit.detecting import detect as detected
