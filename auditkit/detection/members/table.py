@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from auditkit.detection.members.convolutional import HighPass, Neighbours, Pixels
+from auditkit.detection.members.periodic import Periods
 from auditkit.detection.members.spectral import AzimuthalSpectrum, CosineSpectrum
 
 
@@ -38,6 +39,12 @@ MEMBERS: dict[str, Member] = {
             title="cosine transform of blocks",
             build=CosineSpectrum,
             paper="Frank 2020, Leveraging Frequency Analysis for Deep Fake Image Recognition",
+        ),
+        Member(
+            name="periods",
+            title="what repeats every few pixels",
+            build=Periods,
+            paper="Zhang 2019, Detecting and Simulating Artifacts in GAN Fake Images",
         ),
         Member(
             name="neighbours",
