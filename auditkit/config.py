@@ -12,8 +12,17 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 from auditkit.errors import ConfigError, suggestion
 from auditkit.ranges import SHARE, ranged, require_ranges
 
-TABLES = ("checks", "runtime", "bands")
+TABLES = ("checks", "runtime", "bands", "release")
 WORDS = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """What a human declares of a generating model: shown as it was written, verified by nobody."""
+
+    intended_use: str = ""
+    foreseeable_misuse: tuple[str, ...] = ()
+    mitigations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +99,27 @@ def read_config(path: Path | str) -> AuditConfig:
     values = _known(keys, [*known, *TABLES], AuditConfig, str(path))
     values |= _known(runtime, at_runtime, AuditConfig, f"[runtime] in {path}")
     bands = _edges(_table(raw, "bands", path), f"[bands] in {path}")
-    return AuditConfig(**values, bands=bands, checks=checks)
+    return AuditConfig(**values, bands=bands, checks=_with_release(checks, raw, path))
+
+
+def _with_release(
+    checks: Mapping[str, Any], raw: Mapping[str, Any], path: Path
+) -> Mapping[str, Any]:
+    """The checks' tables, that of `release` with what [release] declares."""
+    where = f"[release] in {path}"
+    said = _known(
+        _table(raw, "release", path), [one.name for one in fields(Release)], Release, where
+    )
+    for name, value in said.items():
+        texts = [value] if isinstance(value, str) else value
+        if not texts or not all(one.strip() for one in texts):
+            raise ConfigError(f"{name!r} in {where} is empty: write it, or leave it out")
+    own = checks.get("release", {})
+    twice = sorted(said.keys() & own.keys())
+    if twice:
+        raise ConfigError(f"{twice[0]!r} stands in {where} and in [checks.release]: leave one out")
+    declared = {name: list(one) if isinstance(one, tuple) else one for name, one in said.items()}
+    return {**checks, "release": {**declared, **own}} if declared else checks
 
 
 def bands_of(given: Sequence[str]) -> Mapping[str, tuple[float, ...]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from auditkit.checks.base import CHECKS, Check, settings
+from auditkit.checks.base import CHECKS, Check, Concluding, settings
 from auditkit.checks.multiplicity import corrected
 from auditkit.config import AuditConfig, built
 from auditkit.data.schema import Task
@@ -26,7 +26,18 @@ UNMEASURED = (
 )
 AMPLIFICATION = "Bias amplification: whether the model widens a gap of its data"
 MISUSE = "Misuse of generated content"
-GENERATES = {Task.LANGUAGE: "texts", Task.TRANSDUCTION: "texts", Task.IMAGES: "images"}
+OF_TEXTS = (
+    "Of texts that are made, this version does not ask whom they show and how.",
+    "The model makes texts. Whether these hurt, deceive or name somebody, repeat their training "
+    "data, carry a mark or can be told from human ones is not asked.",
+)
+OF_IMAGES = (
+    "Of images that are made, the classes are compared with those of the data; whom they show and "
+    "how is not asked.",
+    "The model makes images. Whether these hurt, deceive or name somebody is not asked; whether "
+    "they are found and marked is, as far as the checks above say.",
+)
+UNASKED = {Task.LANGUAGE: OF_TEXTS, Task.TRANSDUCTION: OF_TEXTS, Task.IMAGES: OF_IMAGES}
 
 
 def checks_of(config: AuditConfig) -> tuple[tuple[str, Check | str], ...]:
@@ -54,9 +65,10 @@ def run_checks(subject: Subject, config: AuditConfig | None = None) -> AuditRepo
     started = datetime.now(UTC)
     clock = time.perf_counter()
     subject.compute()  # a fault here is no check's
-    results = corrected(
-        [_run(name, check, subject) for name, check in track(checks, "checking", len(checks))]
-    )
+    done: list[CheckResult] = []
+    for name, check in track(checks, "checking", len(checks)):
+        done.append(_run(name, check, subject, done))
+    results = corrected(done)
     return AuditReport(
         title=config.title or f"{subject.predictor.facts['name']} on {subject.table.name}",
         results=results,
@@ -82,7 +94,9 @@ def _threshold(subject: Subject) -> dict[str, Any]:
     return {"threshold": subject.threshold} if subject.task is Task.DECISION else {}
 
 
-def _run(name: str, check: Check | str, subject: Subject) -> CheckResult:
+def _run(
+    name: str, check: Check | str, subject: Subject, done: Sequence[CheckResult]
+) -> CheckResult:
     kind = CHECKS[name]
     facts: dict[str, Any] = {
         "rule": kind.rule,
@@ -95,7 +109,9 @@ def _run(name: str, check: Check | str, subject: Subject) -> CheckResult:
     clock = time.perf_counter()
     found: list[Finding | Section] = []
     try:
-        found.extend(check.run(subject))
+        found.extend(
+            check.conclude(subject, done) if isinstance(check, Concluding) else check.run(subject)
+        )
     except NotApplicable as error:
         return CheckResult(**facts, status=Status.NOT_APPLICABLE, reason=str(error))
     except Exception as error:  # whatever a check runs into, the others go on
@@ -208,17 +224,6 @@ def _not_tested(results: Sequence[CheckResult], task: Task) -> tuple[tuple[str, 
 
 def _unmeasured(task: Task) -> tuple[tuple[str, str], ...]:
     """What this version cannot ask of a model with such a task."""
-    if task not in GENERATES:
+    if task not in UNASKED:
         return ((MISUSE, "Does not apply: the model generates nothing."),)
-    made = GENERATES[task]
-    return (
-        (
-            AMPLIFICATION,
-            f"Of {made} that are made, this version does not ask whom they show and how.",
-        ),
-        (
-            MISUSE,
-            f"The model makes {made}. How true to the data these are is measured as far as the "
-            "checks above say; whether they hurt, deceive or name somebody is not.",
-        ),
-    )
+    return tuple(zip((AMPLIFICATION, MISUSE), UNASKED[task], strict=True))

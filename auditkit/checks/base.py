@@ -1,13 +1,13 @@
 """What a check is, and how a number and its limit become a finding."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from auditkit.registry import Registry
-from auditkit.results import NOTHING, Finding, Level, Section, Status, Topic, Unit
+from auditkit.results import NOTHING, CheckResult, Finding, Level, Section, Status, Topic, Unit
 from auditkit.statistics.estimate import Estimate, chance_beyond
 from auditkit.subject import Subject
 
@@ -26,6 +26,20 @@ class Check(Protocol):
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """What the check found."""
+        ...
+
+
+@runtime_checkable
+class Concluding(Protocol):
+    """A check that says what the checks before it have found as well; it is asked so by an audit.
+
+    Its run is what it says of an audit in which nothing else was asked.
+    """
+
+    def conclude(
+        self, subject: Subject, results: Sequence[CheckResult]
+    ) -> Iterator[Finding | Section]:
+        """What the check found, beside the results of those that ran before it."""
         ...
 
 

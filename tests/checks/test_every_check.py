@@ -347,6 +347,20 @@ CASES = {
         lambda: network((0.0, 2.0, 1.0, 0.0, 0.0)),
         lambda: subject(gap_of(0.0)),
     ),
+    "detectability": Cases(
+        lambda: generator(quadrants(300, seed=2), n=300),
+        lambda: generator(quadrants(300, seed=2) // 2, n=300),
+        lambda: subject(gap_of(0.0)),
+        {"min_auc": 0.8, "images": 300},
+    ),
+    "provenance": Cases(
+        lambda: generator(quadrants(8, seed=2)),
+        lambda: generator(quadrants(8, seed=2)),
+        lambda: subject(gap_of(0.0)),
+    ),
+    "release": Cases(
+        speeches, lambda: generator(quadrants(8, seed=2)), lambda: subject(gap_of(0.0))
+    ),
     "causes": Cases(
         lambda: network((3.0, 2.0, 1.0, 0.0, 0.0)), network, lambda: learner("decoder")
     ),
@@ -375,6 +389,8 @@ ONLY_MEASURES = {
     "latents",
     "concepts",
     "causes",
+    "provenance",
+    "release",
 }
 
 

@@ -55,9 +55,9 @@ def marked(files: Sequence[bytes]) -> Estimate:
 def survival(files: Sequence[bytes]) -> tuple[Survival, ...]:
     """What is left of the marks of files that have one, for each of `WAYS`.
 
-    Files without a mark are left out. Raises DataError where one cannot be opened.
+    Files without a mark, and those that cannot be opened, are left out.
     """
-    own = [one for one in files if _declares(one)]
+    own = [one for one in files if _declares(one) and _opens(one)]
     method = "guarded Wilson interval"
     return tuple(
         Survival(
@@ -69,6 +69,14 @@ def survival(files: Sequence[bytes]) -> tuple[Survival, ...]:
 
 def _declares(content: bytes) -> bool:
     return declares_made(marks_of(content))
+
+
+def _opens(content: bytes) -> bool:
+    try:
+        _opened(content)
+    except DataError:
+        return False
+    return True
 
 
 def _opened(content: bytes) -> Image.Image:
