@@ -102,12 +102,26 @@ class Generated:
         )
 
     @property
-    def known(self) -> np.ndarray:
-        """The level of each real row as a code, (n,); -1 where it is not told."""
-        return self.codes(self.rows)
+    def known(self) -> tuple[np.ndarray, np.ndarray]:
+        """Codes (m,) of the real images that have a level, and the judge's answers to these."""
+        codes, said = self.codes(self.rows), self.seen_real[1].argmax(axis=1)
+        return codes[codes >= 0], said[codes >= 0]
+
+    @property
+    def trained(self) -> np.ndarray:
+        """How many training images there are of each level, (K,)."""
+        codes = self.codes(self.required_train.frame)
+        if not (codes >= 0).any():
+            raise NotApplicable(f"no training image has a {self.column.name} that the judge knows")
+        return np.bincount(codes[codes >= 0], minlength=len(self.judge.levels))
 
     def codes(self, frame: pd.DataFrame) -> np.ndarray:
-        """The level of each row as a place among the judge's, -1 for another or none, (n,)."""
+        """The level of each row as a place among the judge's, -1 for another or none, (n,).
+
+        Raises NotApplicable where the rows do not tell.
+        """
+        if self.column.name not in frame:
+            raise NotApplicable(f"the rows do not say their {self.column.name}")
         said = frame[self.column.name].astype(str)
         return np.asarray(pd.Index(self.judge.levels).get_indexer(pd.Index(said)))
 

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.checks.base import CHECKS, at_least, at_most, exactly, finding, percent
+from auditkit.checks.generation_views import nearest_section
 from auditkit.errors import DataError, NotApplicable
 from auditkit.generated import Generated
 from auditkit.models.predictor import Judge
@@ -17,7 +18,7 @@ from auditkit.ranges import SHARE, ranged
 from auditkit.results import Finding, Intervals, Section, Table, Topic, Unit
 from auditkit.statistics import generation as measured
 from auditkit.statistics.estimate import Estimate, settled_at, undefined
-from auditkit.statistics.memorisation import memorisation
+from auditkit.statistics.memorisation import memorisation, most_alike
 from auditkit.subject import Subject
 
 NEIGHBOURS = 5
@@ -82,6 +83,7 @@ class Generation:
         expected = measured.expected_coverage(len(seen.real), len(seen.made), NEIGHBOURS)
         yield from _overlap(overlap, expected, seen)
         yield _section(seen, _figures(distance, kernel, overlap, expected, seen))
+        yield from _nearest(subject.generated, seen)
 
     def _shares(self, seen: Seen) -> Iterator[Finding]:
         least, most = measured.tolerated_shares(
@@ -171,6 +173,17 @@ def _seen(generated: Generated) -> Seen:
         real_shares=measured.class_shares(probabilities, len(judge.levels)),
         made_shares=measured.class_shares(of_made, len(judge.levels)),
     )
+
+
+def _nearest(generated: Generated, seen: Seen) -> Iterator[Section]:
+    """The made images most like a training image, where these are known."""
+    try:
+        alike = most_alike(generated.seen_training, seen.real, seen.made)
+    except NotApplicable:
+        return  # a finding has said why
+    shown = nearest_section(alike, generated.pixels, generated.training, seen.judge.name)
+    if shown is not None:
+        yield shown
 
 
 def _overlap(found: measured.Manifold, expected: float, seen: Seen) -> Iterator[Finding]:

@@ -52,6 +52,13 @@ class Spectra:
     grid_floor: float
     nyquist: tuple[float, float]
 
+    @property
+    def apart(self) -> tuple[float, float]:
+        """The frequency at which the spectra differ most, and made less real there."""
+        values = self.bands[["frequency", "difference"]].to_numpy(float)
+        frequency, difference = values[np.abs(values[:, 1]).argmax()]
+        return float(frequency), float(difference)
+
 
 def beside_real(
     real: NDArray[np.uint8],

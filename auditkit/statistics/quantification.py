@@ -49,6 +49,12 @@ class CorrectedShares:
         """The shares alone, (K,)."""
         return np.array([one.value for one in self.shares])
 
+    @property
+    def ends(self) -> tuple[Floats, Floats]:
+        """The lower and the upper ends of their intervals, (K,) each."""
+        low, high = zip(*((one.low, one.high) for one in self.shares), strict=True)
+        return np.array(low), np.array(high)
+
 
 def corrected_shares(
     said: ArrayLike,
@@ -180,6 +186,28 @@ def _undefined(levels: Sequence[str], seen: Floats, reason: str, n: int) -> Corr
     )
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ToldAndSeen:
+    """How often images made as a class are called by it, beside real images of that class.
+
+    classes has a line for each: made, how many were; seen, the share called as told; real, that of
+    the real images; difference, seen less real, with low and high, which hold for all classes at
+    once; instead, what it is called most often otherwise. least is the lowest difference, name its
+    class; undefined where no class has images of both kinds.
+    """
+
+    classes: pd.DataFrame
+    least: Estimate
+    name: str
+
+    @property
+    def of_least(self) -> tuple[float, float, str]:
+        """Of that class: seen, real and instead."""
+        place = self.classes["class"].tolist().index(self.name)
+        seen, real = self.classes[["seen", "real"]].to_numpy(float)[place]
+        return float(seen), float(real), str(self.classes["instead"].iloc[place])
+
+
 def told_and_seen(
     told: ArrayLike,
     said: ArrayLike,
@@ -188,14 +216,10 @@ def told_and_seen(
     levels: Sequence[str],
     *,
     confidence: float = 0.95,
-) -> pd.DataFrame:
-    """How often images made as a class are called by it, beside real images of that class.
+) -> ToldAndSeen:
+    """Of a generator that is told classes (n,), what a classifier calls its images, as codes.
 
-    told (n,) are the codes that a conditional generator was told, said what the classifier calls
-    its images; known and known_said (m,) the same of real ones. A line for each class: seen, the
-    share called as told; real, that of the real images; difference, seen - real, with low and
-    high, score intervals that hold for all classes at once; instead, the class it is most often
-    called otherwise. NaN where a class has no images.
+    known and known_said (m,) are the same of real images. Score intervals of the differences.
     """
     classes = len(levels)
     made, real = confusion(told, said, classes), confusion(known, known_said, classes)
@@ -206,7 +230,7 @@ def told_and_seen(
     with np.errstate(invalid="ignore"):
         seen, beside = (hit / row for hit, row in zip(hits, rows, strict=True))
     other = np.where(np.eye(classes, dtype=bool), -1, made).argmax(axis=1)
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "class": list(levels),
             "made": rows[0],
@@ -218,3 +242,15 @@ def told_and_seen(
             "instead": [levels[one] for one in other],
         }
     )
+    if frame["difference"].isna().all():
+        least = undefined("no class has made and real images", n=int(rows[0].sum()))
+        return ToldAndSeen(classes=frame, least=least, name="")
+    least = Estimate(
+        value=float(np.nanmin(seen - beside)),
+        low=float(np.nanmin(low)),
+        high=float(np.nanmin(high)),
+        n=int(rows[0].sum()),
+        method=f"score intervals, simultaneous over {classes} classes",
+        confidence=confidence,
+    )
+    return ToldAndSeen(classes=frame, least=least, name=levels[int(np.nanargmin(seen - beside))])

@@ -6,7 +6,7 @@ import pytest
 
 from auditkit.checks.generation import Generation
 from auditkit.errors import NotApplicable
-from auditkit.results import Finding, Intervals, Section, Status, Table
+from auditkit.results import Finding, ImageScores, Intervals, Section, Status, Table
 from auditkit.subject import Subject
 from tests.subjects import generator, quadrants
 
@@ -82,7 +82,7 @@ def test_limits_of_your_own_are_in_force():
 
 def test_the_section_shows_every_class_and_what_real_images_have():
     parts = list(Generation().run(generator(quadrants(1000, seed=2))))
-    (section,) = (one for one in parts if isinstance(one, Section))
+    section, _ = (one for one in parts if isinstance(one, Section))
     shares, figures = section.views
     assert isinstance(shares, Intervals)
     assert isinstance(figures, Table)
@@ -109,3 +109,23 @@ def test_it_is_the_same_every_time():
     assert first == second
     assert isinstance(first["recall"], Finding)
     assert pd.notna(first["recall"].value)
+
+
+def test_a_copy_is_drawn_beside_the_training_image_that_it_repeats():
+    parts = list(Generation().run(generator(copies())))
+    _, section = (one for one in parts if isinstance(one, Section))
+    (pairs,) = section.views
+    assert isinstance(pairs, ImageScores)
+    assert pairs.frame["item"].unique().tolist() == ["Pair 1", "Pair 2", "Pair 3", "Pair 4"]
+    assert (pairs.frame["score"] == 0).all()
+    assert pairs.frame["note"].iloc[0].startswith("the same to the judge; 0.0 % of fresh real")
+    first = pairs.frame[pairs.frame["item"] == "Pair 1"].pivot(
+        index="row", columns="column", values="grey"
+    )
+    assert first.shape == (8, 18)
+    assert (first.iloc[:, :8].to_numpy() == first.iloc[:, 10:].to_numpy()).all()
+
+
+def test_without_training_images_none_is_drawn_beside():
+    parts = Generation().run(replace(generator(copies()), train=None))
+    assert sum(isinstance(one, Section) for one in parts) == 1

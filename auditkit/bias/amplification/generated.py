@@ -41,6 +41,28 @@ class GeneratedAmplification:
     null: float
     classes: pd.DataFrame
 
+    @property
+    def commoner(self) -> tuple[str, ...]:
+        """The classes that are commoner than even among the training images."""
+        return tuple(self.classes.loc[self._lead, "class"])
+
+    @property
+    def favoured(self) -> tuple[float, float]:
+        """Their share of the training images, and of the made ones."""
+        lead = self.classes[self._lead]
+        return float(lead["trained"].sum()), float(lead["made"].sum())
+
+    @property
+    def changed(self) -> tuple[float, float]:
+        """The share that changes most, among the training images and among the made ones."""
+        place = int(self.classes["change"].abs().to_numpy().argmax())
+        trained, made = self.classes[["trained", "made"]].to_numpy(float)[place]
+        return float(trained), float(made)
+
+    @property
+    def _lead(self) -> pd.Series:
+        return self.classes["trained"] > 1 / len(self.classes)
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TrainedAgain:
@@ -63,7 +85,7 @@ def generated_amplification(
     Undefined where the shares are. Raises DataError for counts of other classes or of no image.
     """
     before = _shares_of(trained, made)
-    low, high = (np.array([getattr(one, end) for one in made.shares]) for end in ("low", "high"))
+    low, high = made.ends
     change = made.values - before
     classes = pd.DataFrame(
         {

@@ -32,7 +32,7 @@ UNITS = (
 def run(check: Latents, subject: Subject) -> Iterator[Finding | Section]:
     """A finding of directions and one of channels, each with its pictures."""
     subject.require(Task.IMAGES)
-    made = _making(subject)
+    made = making_of(subject)
     found = latent_directions(made, images=check.images)
     yield _directed(found)
     seen = f" Classes as {subject.judge.name} sees them." if subject.judge else ""
@@ -46,7 +46,8 @@ def run(check: Latents, subject: Subject) -> Iterator[Finding | Section]:
     yield Section(title="What do single channels control?", text=UNITS, views=channels_views(units))
 
 
-def _making(subject: Subject) -> Making:
+def making_of(subject: Subject) -> Making:
+    """The subject's generator with its judge. Raises NotApplicable where it is not our own."""
     predictor = subject.predictor
     model = predictor.checkpoint.model if isinstance(predictor, CheckpointModel) else None
     if not isinstance(model, GAN):
