@@ -70,7 +70,7 @@ def _cells(height: int, width: int) -> Tensor:
 BANDS = Lens(
     name="bands",
     players=tuple(
-        f"from {low:g} to {high:g}" if high <= 0.5 else f"above {low:g}"
+        f"from {low:.2f} to {high:.2f}" if high <= 0.5 else f"above {low:g}"
         for low, high in pairwise(EDGES)
     ),
     frequencies=True,

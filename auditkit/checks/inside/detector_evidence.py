@@ -58,7 +58,8 @@ def run(check: DetectorEvidence, subject: Subject, seen: Detected) -> Iterator[F
         held = deletion(detector, given.at(called), found.at(called), runtime)
         yield _order(held, "bands")
         views += (deletion_view(held, "bands"),)
-    yield Section(title="Which frequencies speak for a fake?", text=BY_BANDS, views=views)
+    text = BY_BANDS if called else f"{BY_BANDS} No image was called fake: no order was tested."
+    yield Section(title="Which frequencies speak for a fake?", text=text, views=views)
     if called:
         yield from _regions(check, subject, seen, given.at(called))
 
