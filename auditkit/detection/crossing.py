@@ -157,13 +157,14 @@ class _Rows:
 def _sets(
     rows: pd.DataFrame, learned: NDArray[np.bool_]
 ) -> tuple[dict[str, NDArray[np.bool_]], dict[str, str]]:
-    """Of each generator, its fakes and the real images of their sources; and who has too few."""
+    """Of each generator, its fakes and the real images beside them; and who has too few."""
     found: dict[str, NDArray[np.bool_]] = {}
     left_out: dict[str, str] = {}
     fake = made(rows)
     for name in sorted(set(rows.loc[fake, GENERATOR].astype(str)) - {NOBODY}):
         own = fake & (rows[GENERATOR] == name).to_numpy()
         beside = ~fake & rows[SOURCE].isin(rows.loc[own, SOURCE]).to_numpy()
+        beside = beside if beside.any() else ~fake  # of a user's fakes no source may be known
         fewest = min((half & one).sum() for half in (learned, ~learned) for one in (own, beside))
         if fewest < FEWEST:
             left_out[name] = f"{fewest} images of a class in one half of the originals"

@@ -38,7 +38,7 @@ STEPS, LEVELS = 8, 16  # the widest step that is looked for, and the fewest leve
 FOLDS = 5
 FEWEST = 20  # images of a class, and originals, below which nothing is learned
 SHUFFLES = 10
-TREES = 30
+TREES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,10 +231,10 @@ def shuffled_labels(
 
 
 def _guessed(values: Floats, fake: NDArray[np.bool_], original: NDArray[Any], seed: int) -> Floats:
-    """What a forest says of each row by the traits of others: ranks within its fold, in [0, 1].
+    """What the traits of other originals say of each row: ranks within its fold, in [0, 1].
 
-    Ranks, because forests of several folds begin from unlike shares of fakes: pooled as they are,
-    traits that say nothing would come out below .5.
+    Ranks, because classifiers of several folds begin from unlike shares of fakes: pooled as they
+    are, traits that say nothing would come out below .5.
     """
     if (values == values[:1]).all():
         return np.full(len(fake), 0.5)
@@ -243,12 +243,23 @@ def _guessed(values: Floats, fake: NDArray[np.bool_], original: NDArray[Any], se
     for fold, (known, asked) in enumerate(folds.split(values, fake, original)):
         if fake[known].all() or not fake[known].any() or len(asked) == 0:
             continue
-        forest = RandomForestClassifier(
-            TREES, min_samples_leaf=10, class_weight="balanced", random_state=seed + fold, n_jobs=1
-        )
-        forest.fit(values[known], fake[known])
-        said[asked] = rankdata(forest.predict_proba(values[asked])[:, 1]) / (len(asked) + 1)
+        telling = _learned(values[known], fake[known], seed + fold)
+        said[asked] = rankdata(telling(values[asked])) / (len(asked) + 1)
     return said
+
+
+def _learned(
+    values: Floats, fake: NDArray[np.bool_], seed: int
+) -> Callable[[Floats], NDArray[np.float64]]:
+    """A forest of several traits; of a single one whether more or less of it means a fake."""
+    if values.shape[1] == 1:
+        order = rankdata(values[:, 0])
+        towards = np.sign(order[fake].mean() - order[~fake].mean())
+        return lambda asked: np.asarray(towards * asked[:, 0])
+    forest = RandomForestClassifier(
+        TREES, min_samples_leaf=10, class_weight="balanced", random_state=seed, n_jobs=1
+    ).fit(values, fake)
+    return lambda asked: np.asarray(forest.predict_proba(asked)[:, 1])
 
 
 def _by_trait(
