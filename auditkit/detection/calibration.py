@@ -17,7 +17,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from auditkit.detection.conformal import Tail, numbers, once_each
-from auditkit.detection.members.table import MEMBERS, VOTING
+from auditkit.detection.members.table import MEMBERS, Member
 from auditkit.detection.panel import Readings
 from auditkit.detection.patches import SMALLEST
 from auditkit.detection.typicality import Cloud, rounded
@@ -70,7 +70,7 @@ class Calibration:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, raw: Mapping[str, Any]) -> Self:
+    def from_dict(cls, raw: Mapping[str, Any], table: Mapping[str, Member] = MEMBERS) -> Self:
         """What `to_dict` wrote. Raises DataError where a part is missing or impossible."""
         if not isinstance(raw, Mapping):
             raise DataError("the calibration is not one that auditkit wrote: it is no table")
@@ -78,8 +78,8 @@ class Calibration:
         slope, intercept, surest = numbers(
             {"law": [raw.get(name) for name in ("slope", "intercept", "surest")]}, "law"
         )
-        if any(len(one) != len(MEMBERS) for one in members.values()):
-            raise DataError(f"the calibration is of other members; this version has {len(MEMBERS)}")
+        if any(len(one) != len(table) for one in members.values()):
+            raise DataError(f"the calibration is of other members; this version has {len(table)}")
         if slope < 0 or not 0.5 <= surest < 1 or min(members["spread"]) <= 0:
             raise DataError("the calibration is not one that auditkit wrote: impossible figures")
         return cls(
@@ -98,6 +98,7 @@ def calibrated(
     original: ArrayLike,
     *,
     source: ArrayLike | None = None,
+    table: Mapping[str, Member] = MEMBERS,
 ) -> Calibration:
     """Learn from calibration images; fake (n,) says which were made.
 
@@ -113,7 +114,7 @@ def calibrated(
     centre, spread, left_out = _standard(readings.logits[~fake], whose[~fake])
     members = (readings.logits - centre) / spread
     members[~fake] = left_out
-    score = _score(members)
+    score = _score(members, table)
     slope, intercept, surest = _logistic(score, fake, whose)
     return Calibration(
         centre=rounded(centre),
@@ -135,21 +136,28 @@ def calibrated(
     )
 
 
-def answers(readings: Readings, law: Calibration, *, alpha: float = ALPHA) -> pd.DataFrame:
+def answers(
+    readings: Readings,
+    law: Calibration,
+    *,
+    alpha: float = ALPHA,
+    table: Mapping[str, Member] = MEMBERS,
+) -> pd.DataFrame:
     """One row an image: answer, reason, probability, p_value, strange, and each member's score.
 
     probability is that of a fake where fakes are as many as reals; p_value the share of real
     calibration images at least as suspicious, the image itself counted, of the kind where it is
     largest; strange the share of calibration images at least as unusual, likewise. score is the
     mean of the voting members', and theirs are in standard deviations of real images, positive for
-    a fake. reason says why there is no answer.
+    a fake. reason says why there is no answer. table names the members, where they are not those
+    of images.
     """
     everything = np.hstack([readings.logits, readings.spectra])
     read = np.asarray(np.isfinite(everything).all(axis=1))
     members = (readings.logits - np.array(law.centre)) / np.array(law.spread)
     members = np.where(read[:, None], members, 0)
     spectra = np.where(read[:, None], readings.spectra, 0)
-    score = _score(members)
+    score = _score(members, table)
     chance = expit(law.slope * score + law.intercept).clip(1 - law.surest, law.surest)
     rare = _largest(one.p_value(score) for one in law.reals.values())
     found = pd.DataFrame(
@@ -160,10 +168,10 @@ def answers(readings: Readings, law: Calibration, *, alpha: float = ALPHA) -> pd
             "p_value": np.where(read, rare, 1),
             "strange": _largest(one.as_far(spectra) for one in law.clouds.values()),
             "score": score,
-            **{name: members[:, i] for i, name in enumerate(MEMBERS)},
+            **{name: members[:, i] for i, name in enumerate(table)},
         }
     )
-    suspicious = np.asarray(members > np.array(law.edges))[:, _voting()]
+    suspicious = np.asarray(members > np.array(law.edges))[:, _voting(table)]
     found["reason"] = _reasons(found, suspicious, alpha)
     found.loc[~read, "reason"] = "its members gave no number"
     found.loc[readings.sides.min(axis=1) < SMALLEST, "reason"] = (
@@ -268,13 +276,13 @@ def _logistic(
     return (slope, float(law.intercept_[0]), most) if slope > 0 else (0.0, 0.0, most)
 
 
-def _voting() -> list[int]:
-    return [place for place, name in enumerate(MEMBERS) if name in VOTING]
+def _voting(table: Mapping[str, Member]) -> list[int]:
+    return [place for place, one in enumerate(table.values()) if not one.control]
 
 
-def _score(members: Floats) -> Floats:
+def _score(members: Floats, table: Mapping[str, Member]) -> Floats:
     """The mean of the voting members' standardised logits, none beyond `CAP`: (n,)."""
-    return np.asarray(members[:, _voting()].clip(-CAP, CAP).mean(axis=1))
+    return np.asarray(members[:, _voting(table)].clip(-CAP, CAP).mean(axis=1))
 
 
 def _largest(shares: Any) -> Floats:
