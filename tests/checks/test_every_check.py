@@ -16,7 +16,7 @@ from auditkit.results import Finding, Section, Status
 from auditkit.runner import run_checks
 from auditkit.subject import Subject
 from tests.answers import animals, prices, speeches, spellings
-from tests.detectors import detector_subject, planted_corpus
+from tests.detectors import detecting, detector_subject, planted_corpus
 from tests.explaining import network
 from tests.flipped import by_group, by_merit, deciding, people, reading
 from tests.learned import learner
@@ -364,6 +364,33 @@ CASES = {
     "causes": Cases(
         lambda: network((3.0, 2.0, 1.0, 0.0, 0.0)), network, lambda: learner("decoder")
     ),
+    "detector": Cases(
+        lambda: detecting(reals_are_made=True), detecting, lambda: subject(gap_of(0.0))
+    ),
+    "unseen-generators": Cases(
+        lambda: detecting(generators=("nearest", "untraced", "linear")),
+        lambda: detecting(),
+        lambda: subject(gap_of(0.0)),
+        {"min_auc": 0.8, "images": 60},
+    ),
+    "degradations": Cases(
+        detecting,
+        lambda: detecting(generators=("nearest",)),
+        lambda: subject(gap_of(0.0)),
+        {"images": 40},
+    ),
+    "leaks": Cases(
+        lambda: detecting(fakes_made_smaller=True),
+        detecting,
+        lambda: subject(gap_of(0.0)),
+        {"images": 400},
+    ),
+    "abstaining": Cases(
+        lambda: detecting(half_too_small=True),
+        detecting,
+        lambda: subject(gap_of(0.0)),
+        {"min_answered": 0.8},
+    ),
     "detector-evidence": Cases(
         lambda: detector_subject(planted_corpus(8, seed=9)),
         lambda: detector_subject(planted_corpus(8, seed=9)),
@@ -372,6 +399,7 @@ CASES = {
     ),
 }
 ONLY_MEASURES = {
+    "degradations",
     "detector-evidence",
     "layers",
     "importance",
