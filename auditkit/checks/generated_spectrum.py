@@ -17,9 +17,9 @@ TEXT = (
     "How much power the images have at each frequency, from broad shades to single pixels: "
     "{made:,} made ones beside {real:,} real ones, in decibels (3 is twice the power). Upsampling "
     "layers leave power on a grid of frequencies, seen as a checkerboard. Two halves of the real "
-    "images differ by at most {floor:.1f} decibels at any frequency, and by {grid:.1f} on a grid. A "
-    "generator without a grid may have other traces: none of this proves that its images pass for "
-    "real."
+    "images differ by at most {floor:.1f} decibels at any frequency, and by {grid:.1f} on a grid. "
+    "A generator without a grid may have other traces: none of this proves that its images pass "
+    "for real."
 )
 
 

@@ -70,6 +70,6 @@ def _pair(place: int, found: Likeness, made: np.ndarray, trained: np.ndarray) ->
             "column": column,
             **colours,
             "score": scores.ravel(),
-            "note": note,
+            "note": [note, *[""] * (scores.size - 1)],  # said once: a row is a pixel
         }
     )
