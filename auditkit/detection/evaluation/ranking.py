@@ -6,6 +6,7 @@ come: images of equal score are called together.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -34,7 +35,8 @@ from auditkit.statistics.estimate import Estimate, undefined
 from auditkit.statistics.intervals import z_of
 
 CERTAIN = 1e-9  # how far from 0 and 1 a probability is held before its odds are taken
-Curves = Callable[[Floats, Floats], Floats]  # false and true positive rates (draws, T) -> (draws,)
+# False and true positive rates (draws, T), real images of each (draws, 1) -> figure (draws,).
+Curves = Callable[[Floats, Floats, Floats], Floats]
 
 
 def auc(
@@ -112,7 +114,7 @@ def equal_error_rate(
     Between two thresholds the curve is a straight line. Undefined with one class.
     """
 
-    def found(false: Floats, true: Floats) -> Floats:
+    def found(false: Floats, true: Floats, _: Floats) -> Floats:
         excess = false + true - 1  # rises from -1 to 1
         place, line = np.argmax(excess >= 0, axis=1), np.arange(len(excess))
         before, after = excess[line, place - 1], excess[line, place]
@@ -135,9 +137,10 @@ def tpr_at_fpr(
 ) -> Estimate:
     """The share of made images above a threshold that at most a share `level` of real ones reach.
 
-    1 is ideal, `level` is chance. Undefined where real images are of fewer than 1 / level
-    originals, among which so small a share cannot be seen, and with one class. Raises UsageError
-    for a level outside (0, 1).
+    1 is ideal, `level` is chance. The highest few of the real ones set the threshold, and on new
+    images more exceed it: limits hold those of the threshold that counts one real image more.
+    Undefined where real images are of fewer than 1 / level originals, among which so small a share
+    cannot be seen, and with one class. Raises UsageError for a level outside (0, 1).
     """
     if not 0 < level < 1:
         raise UsageError(f"level is {level}; it is a share between 0 and 1, such as 0.01")
@@ -149,11 +152,19 @@ def tpr_at_fpr(
             n=len(made),
         )
 
-    def found(false: Floats, true: Floats) -> Floats:
+    def found(false: Floats, true: Floats, _: Floats) -> Floats:
         place = (false <= level + 1e-12).sum(axis=1) - 1
         return np.asarray(true[np.arange(len(true)), place])
 
-    return _drawn(found, values, made, whose, rng=rng, confidence=confidence)
+    def strictly(false: Floats, true: Floats, reals: Floats) -> Floats:
+        place = ((false * reals + 1) / (reals + 1) <= level + 1e-12).sum(axis=1) - 1
+        return np.asarray(true[np.arange(len(true)), np.maximum(place, 0)])
+
+    usual, strict = (
+        _drawn(one, values, made, whose, rng=rng, confidence=confidence)
+        for one in (found, strictly)
+    )
+    return replace(usual, low=min(usual.low, strict.low), high=max(usual.high, strict.high))
 
 
 def calibration_error(
@@ -208,11 +219,11 @@ def _drawn(
     def of(weights: Floats) -> Floats:
         some = (weights[:, made].any(axis=1)) & (weights[:, ~made].any(axis=1))
         sides = (weights[some][:, order] * one[order] for one in (~made, made))
-        rates = []
+        rates: list[Floats] = []
         for side in sides:
             counts = np.add.reduceat(side, starts, axis=1).cumsum(axis=1)
             rates.append(np.pad(counts, ((0, 0), (1, 0))) / counts[:, -1:])
-        return found(*rates)
+        return found(rates[0], rates[1], weights[some][:, ~made].sum(axis=1, keepdims=True))
 
     drawn = np.concatenate([of(weights) for weights in redrawn(whose, rng)])
     return limited(
