@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
 from auditkit.models.predictor import Images
 from auditkit.subject import Subject
+from tests.learned import learner
 from tests.subjects import PlantedGenerator, QuadrantJudge, generator, quadrants
 
 
@@ -20,6 +22,18 @@ class WeakJudge(QuadrantJudge):
         wrong = (seen.argmax(axis=1) == 1) & (pixels.sum(axis=(1, 2, 3)) % 5 == 0)
         seen[wrong] = [1, 0, 0, 0]
         return features, seen
+
+
+class Halves:
+    """Sees the mean of each column, and whether the left or the right half is brighter."""
+
+    name = "the brighter half"
+    levels = ("left", "right")
+
+    def look(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        columns = pixels.mean(axis=(1, 2)) / 255
+        left, right = (one.mean(axis=1) for one in np.array_split(columns, 2, axis=1))
+        return columns, np.eye(2)[(right > left).astype(int)]
 
 
 class ToldGenerator(PlantedGenerator):
@@ -70,6 +84,12 @@ def told(*, confused: float) -> Subject:
     shown = np.where(rng.random(1000) < confused, (classes + 1) % 4, classes)
     pixels = np.concatenate([quadrants(1, seed=int(i), classes=[c]) for i, c in enumerate(shown)])
     return replace(made, predictor=ToldGenerator(pixels, classes))
+
+
+@cache
+def judged_generator() -> Subject:
+    """A small GAN that was trained for a moment, with a judge."""
+    return replace(learner("gan"), judge=Halves())
 
 
 def checkered(pixels: np.ndarray, grey: int) -> np.ndarray:

@@ -19,6 +19,7 @@ from tests.answers import animals, prices, speeches, spellings
 from tests.detectors import detecting, detector_subject, planted_corpus
 from tests.explaining import network
 from tests.flipped import by_group, by_merit, deciding, people, reading
+from tests.generated import checkered, judged_generator, leaning
 from tests.learned import learner
 from tests.prejudiced import reader, speaker
 from tests.recommending import recommender
@@ -250,6 +251,22 @@ CASES = {
         lambda: generator(quadrants(1000, seed=2)),
         lambda: subject(gap_of(0.0)),
     ),
+    "generated-classes": Cases(
+        lambda: leaning((0.4, 0.4, 0.1, 0.1), (0.45, 0.45, 0.05, 0.05)),
+        lambda: leaning((0.4, 0.4, 0.1, 0.1), (0.4, 0.4, 0.1, 0.1)),
+        lambda: subject(gap_of(0.0)),
+    ),
+    "generated-spectrum": Cases(
+        lambda: generator(checkered(quadrants(500, seed=2), 30)),
+        lambda: generator(quadrants(500, seed=2)),
+        lambda: subject(gap_of(0.0)),
+    ),
+    "truncation": Cases(
+        judged_generator,
+        judged_generator,
+        lambda: learner("fnn"),
+        {"images": 40},
+    ),
     "auc-equality": Cases(
         lambda: scored_groups(order=0.2), scored_groups, lambda: subject(gap_of(0.0))
     ),
@@ -415,6 +432,7 @@ ONLY_MEASURES = {
     "training-rows",
     "lens",
     "latents",
+    "truncation",
     "concepts",
     "causes",
     "provenance",

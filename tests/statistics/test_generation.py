@@ -77,6 +77,23 @@ def test_fresh_data_lie_at_the_floor_and_other_data_above_it():
     assert moved.floor.n == 1000
 
 
+def test_a_distance_in_units_of_the_spread_does_not_grow_with_the_rows():
+    rng = np.random.default_rng(0)
+    found = [beside_floor(normal(n), normal(n, seed=1, shift=1.0), rng) for n in (300, 1200, 4800)]
+    # Moved by 1 in each of four features whose variances add up to 4.
+    assert [one.share.value for one in found] == pytest.approx([1.0] * 3, rel=0.1)
+    assert found[2].ratio.value > 10 * found[0].ratio.value
+
+
+def test_a_generator_of_nothing_but_the_mean_is_one_spread_away():
+    real = normal(2000, 6)
+    found = beside_floor(real, np.zeros((2000, 6)), np.random.default_rng(0))
+    assert found.share.value == pytest.approx(1.0, abs=0.05)
+    fresh = beside_floor(real, normal(2000, 6, seed=1), np.random.default_rng(0))
+    assert fresh.share.low < 0.003 < fresh.share.high + 0.003
+    assert abs(fresh.share.value) < 0.005
+
+
 def test_the_range_over_halves_holds_the_distance_of_new_samples():
     # Shifted by 1 in one feature: the distance is 1 and the floor's part small.
     held = 0

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import mannwhitneyu, norm
 
 from auditkit.errors import DataError
-from auditkit.statistics.memorisation import mann_whitney, memorisation, nearest
+from auditkit.statistics.memorisation import mann_whitney, memorisation, most_alike, nearest
 
 
 def drawn(n: int, rng: np.random.Generator) -> np.ndarray:
@@ -104,3 +104,14 @@ def test_too_few_images_are_refused():
     far = np.concatenate([np.full(50, 0.0), np.full(50, 50.0)])
     with pytest.raises(DataError, match="no region of the data holds 20 test and 20 made images"):
         memorisation(far, np.zeros(90), np.full(90, 50.0), rng, cells=2)
+
+
+def test_the_made_images_most_like_a_training_image_come_first_and_name_it_once():
+    train = np.array([0.0, 10.0, 20.0])
+    made = np.array([10.5, 0.1, 0.0, 19.0])
+    # Fresh ones lie .2, .5, .6 and 2 from a training image.
+    found = most_alike(train, [0.2, 9.5, 20.6, 22.0], made)
+    assert [(one.made, one.trained) for one in found] == [(2, 0), (0, 1), (3, 2)]
+    assert [one.distance for one in found] == [0, 0.5, 1]
+    assert [one.share for one in found] == [0, 0.5, 0.75]
+    assert len(most_alike(train, [0.2], made, most=1)) == 1
