@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
+from torch import Tensor
 
 from auditkit.detection.corpus import FAKE, IMAGE, LABEL
 from auditkit.detection.members.spectral import Linear
@@ -40,9 +41,16 @@ def spectra(images: Sequence[NDArray[np.uint8]]) -> Floats:
         for owner, stack in stacked(cut):
             for start in range(0, len(stack), AT_ONCE):
                 part = torch.from_numpy(stack[start : start + AT_ONCE])[:, None]
-                read = torch.cat([one.features(part) for one in members], dim=1)
+                read = torch.cat([_features(one, part) for one in members], dim=1)
                 np.add.at(found, owner[start : start + AT_ONCE], read.double().numpy())
     return np.asarray(found / counts[:, None])
+
+
+def _features(member: Linear, cut: Tensor) -> Tensor:
+    """What a member reads of patches (B, 1, h, w), 0 where they are too small for it."""
+    if min(cut.shape[-2:]) < member.least:
+        return cut.new_zeros(len(cut), len(member.mean))
+    return member.features(cut)
 
 
 class QuickDetector:

@@ -72,9 +72,14 @@ class Robustness:
 
 
 def robustness(
-    detector: Detector, corpus: pd.DataFrame, runtime: Runtime, *, most: int = 300
+    detector: Detector,
+    corpus: pd.DataFrame,
+    runtime: Runtime,
+    *,
+    kinds: Sequence[str] = tuple(DEGRADATIONS),
+    most: int = 300,
 ) -> Robustness:
-    """Every degradation of the table at all its strengths, on at most `most` images.
+    """Degradations of the table, by default all, at all strengths, on at most `most` images.
 
     As many real as made ones, sources and generators by turns. Raises DataError where a class has
     fewer than 20.
@@ -88,7 +93,7 @@ def robustness(
         )
     images: list[Pixels] = list(rows[IMAGE])
     untouched = _step(UNTOUCHED, 0.0, images, rows, detector, runtime)
-    plan = [(one.name, strength) for one in DEGRADATIONS.values() for strength in one.strengths]
+    plan = [(kind, strength) for kind in kinds for strength in DEGRADATIONS[kind].strengths]
     steps = []
     for kind, strength in track(plan, "degraded images", len(plan)):
         rng = runtime.rng(f"degraded: {kind} {strength:g}")

@@ -71,7 +71,8 @@ def _call(check: Abstaining, whole: evaluation.Answered) -> Iterator[Finding]:
     )[check.prevalence]
     yield finding(
         f"Where {percent(check.prevalence)} of the images are made, a call of fake is right "
-        f"{percent(worth.value)} of the time.",
+        f"{percent(worth.value)} of the time; by the images there were, it could be as little as "
+        f"{percent(worth.low)}.",
         worth,
         metric=f"calls of fake that are right where {percent(check.prevalence)} are made",
         null=check.prevalence,
