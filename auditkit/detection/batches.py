@@ -25,12 +25,14 @@ Size = tuple[int, int]
 MARGIN = 8  # pixels around a patch that are degraded with it, so that the 8 x 8 grid of JPEG moves
 SMALLER = 0.25  # share of batches whose patches are smaller than the images allow
 SHRUNK = 28  # pixels, the least that a patch of a larger image is cut to
+SHARPENED = "sharpened"  # the opposite of a blur: else whatever is smooth would look made
 # Kind, share of the degraded images, least and largest strength in the kind's own unit.
 DRAWN = (
-    ("jpeg", 0.55, 45.0, 98.0),
-    ("blur", 0.15, 0.3, 1.0),
-    ("resize", 0.1, 0.7, 0.95),
-    ("noise", 0.2, 1.0, 6.0),
+    ("jpeg", 0.35, 45.0, 98.0),
+    ("blur", 0.2, 0.3, 1.3),
+    (SHARPENED, 0.3, 0.3, 2.5),
+    ("resize", 0.03, 0.7, 0.95),
+    ("noise", 0.12, 0.5, 5.0),
 )
 
 
@@ -123,7 +125,12 @@ def _cut(image: Bytes, size: Size, rng: np.random.Generator) -> Bytes:
 
 def _degraded(image: Bytes, rng: np.random.Generator) -> Bytes:
     kind, _, low, high = DRAWN[rng.choice(len(DRAWN), p=[one[1] for one in DRAWN])]
-    return degraded(image, kind, float(rng.uniform(low, high)), rng)
+    strength = float(rng.uniform(low, high))
+    if kind != SHARPENED:
+        return degraded(image, kind, strength, rng)
+    smooth = degraded(image, "blur", 1.0, rng).astype(np.float32)
+    sharp = image + strength * (image - smooth)
+    return sharp.round().clip(0, 255).astype(np.uint8)
 
 
 def _turned(cut: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:

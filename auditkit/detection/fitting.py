@@ -28,16 +28,16 @@ class DetectorRecipe:
     """How members are fitted.
 
     steps are batches that networks see, each once; linear members see `linear` batches. degraded
-    is the share of images that are compressed, blurred, resized or made noisy first; penalty the
-    ridge of linear members, in units of one patch.
+    is the share of images that are compressed, blurred, sharpened, scaled or made noisy first;
+    penalty the ridge of linear members, in units of one patch.
     """
 
     steps: int = ranged(900, 1, 100_000)
     batch: int = ranged(48, 2, 4_096)
     rate: float = ranged(3e-3, 1e-6, 1)
     linear: int = ranged(200, 1, 10_000)
-    penalty: float = ranged(10.0, 0, 1e6)
-    degraded: float = ranged(0.6, 0, 1)
+    penalty: float = ranged(3.0, 0, 1e6)
+    degraded: float = ranged(0.7, 0, 1)
 
     def __post_init__(self) -> None:
         require_ranges(self, "the detector's recipe")
@@ -57,16 +57,17 @@ def fit(panel: Panel, batches: Batches, recipe: DetectorRecipe, runtime: Runtime
 
 def fit_linear(members: Mapping[str, Linear], drawn: Iterable[Labelled], penalty: float) -> None:
     """Logistic regression of each member's standardised features, with a ridge, to convergence."""
-    features: dict[str, list[Tensor]] = {name: [] for name in members}
-    labels = []
+    seen: dict[str, list[Labelled]] = {name: [] for name in members}
     with torch.inference_mode():
         for patches, fake in drawn:
-            labels.append(fake)
             for name, one in members.items():
-                features[name].append(one.features(patches.to(one.mean.device)).cpu())
-    y = torch.cat(labels).numpy()
+                if min(patches.shape[-2:]) >= one.least:
+                    features = one.features(patches.to(one.mean.device)).cpu()
+                    seen[name].append((features, fake))
     for name, one in members.items():
-        x = torch.cat(features[name]).double().numpy()
+        if not seen[name]:  # it stays as it was built, and reads no patch of these sizes
+            continue
+        x, y = (torch.cat(each).double().numpy() for each in zip(*seen[name], strict=True))
         mean, deviation = x.mean(0), x.std(0)
         deviation[deviation < SLIGHT] = 1
         law = LogisticRegression(C=1 / max(penalty, 1e-12), max_iter=2_000)

@@ -12,13 +12,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
-from auditkit.detection.members.spectral import Linear, windowed
+from auditkit.detection.members.spectral import CROSSED, Linear, windowed
 
 POINTS = 64  # of the spectrum on a side, for patches of any size
 PERIOD = 16  # pixels, the longest that is looked for
 STEP = POINTS // PERIOD
 AWAY = 3  # points between a peak and what it is compared with: two of them are the peak's own
-CROSSED = ((1, -2, 1), (-2, 4, -2), (1, -2, 1))
 FAINT = 1 / 255 / 8  # an eighth of a grey level
 SILENT = 1e-6  # power of that
 PLACES = PERIOD // 2 + 1  # periods of one direction: none, 16, 8, 16 / 3, 4, ... 2 pixels
@@ -37,12 +36,14 @@ def peaks(residual: Tensor) -> Tensor:
     around = conv2d(pad(log, (AWAY,) * 4, mode="circular"), ring / ring.sum())
     above = (log - around)[:, 0, ::STEP, ::STEP]  # (B, PERIOD, PERIOD)
     mirrored = above.flip(-1).roll(1, -1)  # frequency k to the right as frequency -k
-    return ((above + mirrored) / 2)[:, :PLACES, :PLACES]
+    both: Tensor = (above + mirrored) / 2
+    return both[:, :PLACES, :PLACES]
 
 
 class Periods(Linear):
     """A linear model of peaks, of what neighbours do not predict and of how much that is."""
 
+    least = 40  # pixels: in fewer a peak is as wide as the gap to the next
     kernel: Tensor
     rows: Tensor
     columns: Tensor

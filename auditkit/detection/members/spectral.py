@@ -10,13 +10,15 @@ from functools import lru_cache
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch.nn.functional import conv2d, one_hot, pad
 
 BANDS = 32  # of frequency, from 0 to the highest that pixels can hold
 LOWEST = 4  # of the bands that are compared: a patch of 16 pixels has no wave in those before
 BLOCK = 16  # pixels on a side of a block of the cosine transform: the smallest patch there is
 STEP = 8
 FLOOR = 1e-6  # power a coefficient, of an error of a third of a grey level: what rounding leaves
+SILENT = 1e-4  # share of a block's power below which a frequency counts as silent
+CROSSED = ((1, -2, 1), (-2, 4, -2), (1, -2, 1))  # times 1/4: a pixel against its neighbours
 
 
 def azimuthal_spectrum(patches: Tensor, bands: int = BANDS) -> Tensor:
@@ -66,15 +68,14 @@ def cosine_basis(size: int = BLOCK) -> Tensor:
     return basis
 
 
-def cosine_spectrum(patches: Tensor, basis: Tensor) -> Tensor:
-    """Power of the cosine transform, the mean over blocks: (B, 1, h, w) to (B, BLOCK, BLOCK).
+def cosine_power(patches: Tensor, basis: Tensor) -> Tensor:
+    """Power of the cosine transform, block by block: (B, 1, h, w) to (B, i, j, BLOCK, BLOCK).
 
     Blocks are BLOCK pixels wide and STEP apart, so that patches of all sizes have the same
     frequencies. basis is that of `cosine_basis`.
     """
-    blocks = patches[:, 0].unfold(1, BLOCK, STEP).unfold(2, BLOCK, STEP)  # (B, i, j, y, x)
-    power = (basis @ blocks @ basis.T).square()
-    return power.mean((1, 2))
+    blocks = patches[:, 0].unfold(1, BLOCK, STEP).unfold(2, BLOCK, STEP)
+    return (basis @ blocks @ basis.T).square()
 
 
 class Linear(nn.Module):
@@ -82,6 +83,7 @@ class Linear(nn.Module):
 
     mean: Tensor
     deviation: Tensor
+    least = BLOCK  # the shortest side of a patch that it reads
 
     def __init__(self, count: int) -> None:
         super().__init__()
@@ -94,7 +96,9 @@ class Linear(nn.Module):
         raise NotImplementedError
 
     def forward(self, patches: Tensor) -> Tensor:
-        """(B, 1, h, w) -> (B,) logits."""
+        """(B, 1, h, w) -> (B,) logits; 0 of patches that are too small to tell."""
+        if min(patches.shape[-2:]) < self.least:
+            return patches.new_zeros(len(patches))
         features = (self.features(patches) - self.mean) / self.deviation
         return self.linear(features).squeeze(-1)  # type: ignore[no-any-return]
 
@@ -112,12 +116,16 @@ class AzimuthalSpectrum(Linear):
 
 
 class CosineSpectrum(Linear):
-    """A linear model of the cosine transform's log power.
+    """A linear model of the cosine transform's log power, of what neighbours do not predict.
+
+    Each block counts alike, whatever its contrast; and without the slopes of a picture, whose
+    power leaks into all frequencies, traces of photographs never seen are found far more often.
 
     Frank 2020, "Leveraging Frequency Analysis for Deep Fake Image Recognition".
     """
 
     basis: Tensor
+    kernel: Tensor
     rows: Tensor
     columns: Tensor
 
@@ -125,12 +133,16 @@ class CosineSpectrum(Linear):
         rows, columns = torch.triu_indices(BLOCK, BLOCK)[:, 1:]  # without the mean's
         super().__init__(len(rows))
         self.register_buffer("basis", cosine_basis().float(), persistent=False)
+        kernel = torch.tensor(CROSSED, dtype=torch.float32)[None, None] / 4
+        self.register_buffer("kernel", kernel, persistent=False)
         self.register_buffer("rows", rows, persistent=False)
         self.register_buffer("columns", columns, persistent=False)
 
     def features(self, patches: Tensor) -> Tensor:
         """(B, 1, h, w) -> (B, 135): an image and its transpose have the same ones."""
-        power = cosine_spectrum(patches, self.basis)
-        log = (power + FLOOR).log()
+        residual = conv2d(pad(patches, (1, 1, 1, 1), mode="reflect"), self.kernel)
+        power = cosine_power(residual, self.basis)
+        power = power / (power.mean((-2, -1), keepdim=True) + FLOOR)
+        log = (power.mean((1, 2)) + SILENT).log()
         log = (log + log.mT)[:, self.rows, self.columns] / 2
         return log - log.mean(1, keepdim=True)
