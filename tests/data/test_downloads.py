@@ -50,8 +50,8 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def sdist(shelf: Path, marker: Path, version: str = "1.0") -> Package:
-    """An sdist whose setup.py leaves a mark when it is run."""
+def sdist(shelf: Path, marker: Path, version: str = "1.0", pyproject: str = "") -> Package:
+    """An sdist whose setup.py leaves a mark when it is run, as the usual backend would run it."""
     setup = f"open({str(marker)!r}, 'w').close()\nfrom setuptools import setup\nsetup(name='tiny')"
     top = f"tiny-data-{version}"
     bodies = {
@@ -60,6 +60,7 @@ def sdist(shelf: Path, marker: Path, version: str = "1.0") -> Package:
         f"{top}/tiny/names.a.txt": b"Ann\n",
         f"{top}/tiny/names.b.txt": b"Bob\n",
     }
+    bodies |= {f"{top}/pyproject.toml": pyproject.encode()} if pyproject else {}
     path = shelf / f"{top}.tar.gz"
     path.write_bytes(gzip.compress(tar_of(bodies)))
     return Package(
@@ -80,6 +81,13 @@ def test_an_sdist_is_read_and_its_setup_is_never_run(
     assert not (tmp_path / "was-run").exists()
     assert [path.name for path in (cache / "data").iterdir()] == [source.cached.name]
     assert source.cached.name.endswith("-tiny.files")
+
+
+@pytest.mark.usefixtures("cache")
+def test_an_sdist_of_meson_python_is_read_without_meson_python(shelf: Path, tmp_path: Path) -> None:
+    asked = '[build-system]\nrequires = ["meson-python"]\nbuild-backend = "mesonpy"\n'
+    source = sdist(shelf, tmp_path / "was-run", pyproject=asked)
+    assert files(source, "tiny") == {"names.a.txt": b"Ann\n", "names.b.txt": b"Bob\n"}
 
 
 @pytest.mark.usefixtures("cache")
