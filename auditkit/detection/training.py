@@ -75,7 +75,7 @@ def train_detector(corpus: pd.DataFrame, recipe: DetectorRecipe, runtime: Runtim
 
 def facts_of(corpus: pd.DataFrame, recipe: DetectorRecipe, runtime: Runtime) -> dict[str, Any]:
     """How a detector was made, as plain values: what its card and its report say."""
-    learned = corpus[corpus[PART] != Part.TEST]
+    learned = corpus[corpus[PART].isin((Part.TRAIN, Part.CALIBRATION))]  # some have no part
     counted = corpus.groupby([PART, SOURCE, GENERATOR])[ORIGINAL].agg(["size", "nunique"])
     counts = counted.set_axis(["images", "originals"], axis=1).reset_index()
     return {
