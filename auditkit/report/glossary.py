@@ -63,6 +63,18 @@ ENTRIES = (
         " 0.5 is a coin, 1 is perfect order.",
     ),
     Entry(
+        "Average precision",
+        r"average precision",
+        "The share of made images among those held for at least as suspicious, a mean over the made"
+        " ones. Where few images are made it is low even for a good detector.",
+    ),
+    Entry(
+        "Balanced accuracy",
+        r"balanced accuracy|kinds weighed alike",
+        "The mean of the shares of two kinds that are called right, whatever their numbers. A coin"
+        " gets 50 %.",
+    ),
+    Entry(
         "Base rate",
         r"base rate",
         "The share of a group that has the positive outcome, whatever the model says.",
@@ -210,6 +222,12 @@ ENTRIES = (
         r"\bepochs?\b",
         "One pass over all training rows. The weights that are kept are those of the epoch that"
         " did best on rows held out for that, the validation rows.",
+    ),
+    Entry(
+        "Equal error rate",
+        r"equal error rate",
+        "The share of errors at the threshold where both kinds have as many. 0 is ideal, a coin"
+        " gets 50 %.",
     ),
     Entry(
         "Equal opportunity",
@@ -446,6 +464,12 @@ ENTRIES = (
         " Predictive parity asks that it be the same in each group.",
     ),
     Entry(
+        "Prevalence",
+        r"\bprevalence",
+        "How many of all images were made, where the detector is used. Where few are, most calls of"
+        " fake are false alarms.",
+    ),
+    Entry(
         "Probe",
         r"\bprobes?\b",
         "A simple reader that is shown what a layer holds of some rows and must say a column of"
@@ -457,6 +481,12 @@ ENTRIES = (
         r"\bprox(?:y|ies)\b",
         'A column that gives another one away, as the relationship "husband" gives gender away. A'
         " model that is not given a sensitive column can still know it from proxies.",
+    ),
+    Entry(
+        "Quick detector",
+        r"quick detector",
+        "One linear model of an image's spectra, trained in a second, to answer questions that need"
+        " many trainings. It is not the detector that is audited.",
     ),
     Entry(
         "Randomisation test",

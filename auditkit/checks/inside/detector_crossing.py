@@ -61,9 +61,9 @@ def _ranked(check: UnseenGenerators, found: Crossed) -> Finding:
 def _parted(check: UnseenGenerators, found: Crossed) -> Finding:
     one = found.least_parted
     return finding(
-        f"At a probability of one half, a quick detector of all other generators is right about "
-        f"{percent(one.accuracy.value)} with {one.tested!r}, both kinds weighed alike, though its "
-        f"AUC is {one.auc.value:.2f}. A coin gets 50 %.",
+        f"At a probability of one half, a quick detector of all other generators calls "
+        f"{percent(one.accuracy.value)} right of the fakes by {one.tested!r} and the real images "
+        f"beside them, both kinds weighed alike; its AUC is {one.auc.value:.2f}. A coin gets 50 %.",
         one.accuracy,
         metric="worst balanced accuracy on a generator left out",
         status=at_least(one.accuracy, check.min_accuracy),

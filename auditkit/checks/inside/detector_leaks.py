@@ -125,10 +125,10 @@ def _collapse(every: pd.DataFrame, subject: Subject) -> Iterator[Finding | Secti
     leaky, fair = by[naive.LEAK, naive.LEAK], by[naive.LEAK, naive.JPEG]
     alone = by[naive.NOTHING_MADE, naive.LEAK]
     yield finding(
-        f"Were real images JPEG and fakes not, a quick detector would seem right about "
-        f"{percent(leaky.accuracy.value)}, and be right about {percent(fair.accuracy.value)} once "
-        f"all are JPEG. Without one fake among them it would still tell the files apart with an "
-        f"AUC of {alone.auc.value:.2f}.",
+        f"Were real images JPEG and fakes not, a quick detector would seem to call "
+        f"{percent(leaky.accuracy.value)} right, and once all are JPEG call "
+        f"{percent(fair.accuracy.value)} right. Without one fake among them it would still tell "
+        f"the files apart with an AUC of {alone.auc.value:.2f}.",
         fair.accuracy,
         metric="balanced accuracy of a detector that learned the format, in one format",
         null=0.5,
