@@ -120,3 +120,19 @@ def test_bands_are_declared_in_the_file_or_on_the_command_line(tmp_path):
 def test_bands_that_cut_nothing_are_refused(given):
     with pytest.raises(UsageError, match="--bands"):
         bands_of([given])
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[release]\nuse = 'x'", "unknown key 'use'"),
+        ("[release]\nintended_use = ' '", "is empty"),
+        ("[release]\nmitigations = []", "is empty"),
+        ("[release]\nmitigations = [1]", "a list of texts"),
+        ("release = 'x'", "is a table"),
+        ("[release]\nmitigations = ['x']\n[checks.release]\nmitigations = ['y']", "leave one out"),
+    ],
+)
+def test_a_release_is_declared_in_texts(tmp_path, text, said):
+    with pytest.raises(ConfigError, match=said):
+        read(tmp_path, text)

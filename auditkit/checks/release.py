@@ -18,6 +18,7 @@ from auditkit.results import CheckResult, Finding, Section, Status, Table, Unit
 
 GENERATING = (Task.IMAGES, Task.LANGUAGE, Task.TRANSDUCTION)
 MEASURED, DECLARED, OPEN = "measured", "declared by a human", "not assessed"
+UNHAPPY = (Status.FAILED, Status.INSUFFICIENT)
 IDLE = (Status.NOT_APPLICABLE, Status.SKIPPED, Status.BROKEN)
 TEXT = (
     "A model that generates is used by others, for what they choose. What was measured is of this "
@@ -88,9 +89,10 @@ POINTS: tuple[Point, ...] = (
     Point(part=HARM, question="Are texts of the training data repeated?", checks=(), tasks=TEXTS),
     Point(
         part=HARM,
-        question="Does it widen a gap of its data in whom or what it shows?",
+        question="Does it show other shares of the classes than its data?",
         checks=("generated-classes",),
         tasks=PICTURES,
+        metric="largest change of a class's share",
     ),
     Point(
         part=HARM,
@@ -164,7 +166,8 @@ def _line(point: Point, results: Sequence[CheckResult]) -> Line:
         known = [one for one in result.findings if one.status not in IDLE]
         said = [one for one in known if point.metric in ("", one.metric)]
         if said and result.status not in IDLE:
-            answer = f"{said[0].message} ({result.rule} {result.name})"
+            bad = f", {said[0].status}" if said[0].status in UNHAPPY else ""
+            answer = f"{said[0].message} ({result.rule} {result.name}{bad})"
             return Line(part=point.part, point=point.question, state=MEASURED, answer=answer)
     why = next((one.reason for one in results if one.reason), "")
     reason = why or ("its check did not run" if point.checks else "no check of auditkit asks this")

@@ -33,7 +33,7 @@ Learner = Callable[[Pixels, Bools, Pixels, Runtime], Floats]  # fitted on, label
 FEWEST = 40  # images of each kind
 CELLS = 32  # frequencies along a side that a linear model is given
 POWER = 1.0  # grey levels squared: what rounding leaves is no trace
-STEPS, BATCH, RATE = 200, 64, 3e-3
+EPOCHS, BATCH, RATE = 6, 64, 3e-3  # of the network
 DRAWS = 1000  # of owners, where somebody has several images
 JPEG = 75
 
@@ -198,8 +198,9 @@ def _by_network(known: Pixels, label: Bools, asked: Pixels, runtime: Runtime) ->
     with runtime.seeded("detectability: network"):
         network = _network(inputs.shape[1])
         optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=0.01)
-        course = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)
-        for _ in range(STEPS):
+        steps = -(-EPOCHS * len(inputs) // BATCH)
+        course = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+        for _ in range(steps):
             rows = torch.randint(len(inputs), (BATCH,))
             optimizer.zero_grad()
             loss = nn.functional.binary_cross_entropy_with_logits(

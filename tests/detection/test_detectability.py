@@ -26,7 +26,7 @@ def doubled(images: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(autouse=True)
 def _few_steps(monkeypatch):
-    monkeypatch.setattr(detectability, "STEPS", 4)
+    monkeypatch.setattr(detectability, "EPOCHS", 1)
 
 
 def test_a_trace_is_found_and_halves_of_real_images_are_not_told_apart():

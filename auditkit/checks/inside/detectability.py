@@ -18,11 +18,13 @@ from auditkit.subject import Subject
 TEXT = (
     "Each detector was fitted on half of {n:,} made and as many real test images, and asked of the "
     "other half; then the other way round. The area under its curve (AUC) is the chance that a "
-    "made image looks more suspicious than a real one: .5 is guessing, and what two halves of the "
+    "made image looks more suspicious than a real one: 0.5 is guessing, and what two halves of the "
     "real images give. It is what somebody reaches who has this generator's images, and no bound: "
     "a larger detector may find more, and other ways of saving hide more. Where nothing tells "
     "them apart, misuse leaves no trace in the pixels, and only marks and records are left."
 )
+
+NOT_ASKED = "auditkit's own detector was not asked"
 
 
 def run(check: Detectability, subject: Subject) -> Iterator[Finding | Section]:
@@ -33,8 +35,11 @@ def run(check: Detectability, subject: Subject) -> Iterator[Finding | Section]:
     yield _best(check, max(found, key=lambda one: one.made.value))
     try:
         other = stranger(load_detector(), made, real, groups, subject.runtime)
-    except (ModelError, NotApplicable) as error:
-        yield _section(found, None, f"auditkit's own detector was not asked: {error}.")
+    except ModelError:  # whose message would name folders of this machine
+        yield _section(found, None, f"{NOT_ASKED}: it cannot be read in this installation.")
+        return
+    except NotApplicable as error:
+        yield _section(found, None, f"{NOT_ASKED}: {error}.")
         return
     yield _of_stranger(other)
     yield _section(
@@ -67,7 +72,7 @@ def _best(check: Detectability, best: Fitted) -> Finding:
     return finding(
         f"A detector fitted on half of the images (a {best.title}) tells the other half with an "
         f"AUC of {best.made.value:.2f}, and of {best.compressed.value:.2f} once all were saved as "
-        f"JPEG 75; two halves of the real images give {best.control.value:.2f}, guessing .50.",
+        f"JPEG 75; two halves of the real images give {best.control.value:.2f}, guessing 0.50.",
         best.made,
         metric="AUC of a detector fitted on its images",
         unit=Unit.NUMBER,

@@ -67,8 +67,8 @@ def _files(check: Provenance, subject: Subject) -> tuple[Sequence[bytes], str]:
 
 def _left(plain: Estimate) -> Finding:
     return finding(
-        f"{percent(plain.value)} of the marks are left once a program saves the picture as JPEG "
-        "without asking for its metadata, as most that publish pictures do.",
+        f"{percent(plain.value)} of the marks are left once a program opens the picture and saves "
+        "it as JPEG without passing on its metadata; one that passes them on can keep them.",
         plain,
         metric="marks left after a plain re-save",
     )
