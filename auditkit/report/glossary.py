@@ -120,6 +120,12 @@ ENTRIES = (
         " 0 is perfect.",
     ),
     Entry(
+        "C2PA",
+        r"\bC2PA\b",
+        "A standard for a signed note inside a file that says who made or changed it, and how. It"
+        " shows that the note and the file belong together, not that its author is honest.",
+    ),
+    Entry(
         "Calibration",
         r"calibrat|reliability",
         "Whether probabilities mean what they say: of all rows given 70 %, about 70 % should turn"
@@ -410,6 +416,12 @@ ENTRIES = (
         " on other texts.",
     ),
     Entry(
+        "Machine-readable mark",
+        r"machine-readable mark",
+        "A note in a file that a program can read and that says that a generator made the picture."
+        " Whoever saves the picture again may lose it: where there is none, nothing follows.",
+    ),
+    Entry(
         "Macro recall",
         r"macro recall|macro F1",
         "The mean over classes, each counting alike, so that a rare class weighs as much as a"
@@ -623,6 +635,12 @@ ENTRIES = (
         r"Wasserstein",
         "How far, on average, the numbers said of one group would have to be moved to be spread"
         " like those of another. 0 where both are spread alike.",
+    ),
+    Entry(
+        "XMP",
+        r"\bXMP\b",
+        "Notes about a picture that lie in its file beside the pixels, such as its author or how it"
+        " came about. They are not signed.",
     ),
 )
 
