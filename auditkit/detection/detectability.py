@@ -30,7 +30,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Learner = Callable[[Pixels, Bools, Pixels, Runtime], Floats]  # fitted on, labels, scored -> scores
 
-FEWEST = 40  # images of each kind
+FEWEST, FEWEST_OWNERS = 40, 16  # images of each kind, and whose the real ones are
 CELLS = 32  # frequencies along a side that a linear model is given
 POWER = 1.0  # grey levels squared: what rounding leaves is no trace
 EPOCHS, BATCH, RATE = 6, 64, 3e-3  # of the network
@@ -66,7 +66,7 @@ def fitted(made: Pixels, real: Pixels, groups: NDArray[np.int64], runtime: Runti
     """Every learner on made and real images (n, C, h, w) of one size, as many of each.
 
     groups (n,) says whose a real image is: nobody's images are both learned from and judged on.
-    Raises NotApplicable where there are fewer than 40 of each.
+    Raises NotApplicable where there are fewer than 40 of each, or 16 owners.
     """
     count = min(len(made), len(real))
     if count < FEWEST:
@@ -74,19 +74,25 @@ def fitted(made: Pixels, real: Pixels, groups: NDArray[np.int64], runtime: Runti
             f"{len(made)} made and {len(real)} real images are too few to fit a detector on: "
             f"{FEWEST} of each are needed"
         )
+    owners = len(np.unique(groups))
+    if owners < FEWEST_OWNERS:
+        raise NotApplicable(
+            f"the real images are of {owners} people or things: {FEWEST_OWNERS} are needed, so that "
+            "nobody is both learned from and judged on"
+        )
     rng = runtime.rng("detectability: images")
     chosen = np.sort(rng.permutation(len(real))[:count])
     real, groups, made = real[chosen], groups[chosen], made[:count]
     both = np.concatenate([real, made])
     fake = np.arange(len(both)) >= count
-    owners = _owners(groups, count)
+    whose = _owners(groups, count)
     saved = np.stack([degraded(one, "jpeg", JPEG, rng) for one in both])
     sides = _halves(groups, runtime.rng("detectability: control"))
     return [
         Fitted(
             title=title,
-            made=_told(learner, both, fake, owners, runtime),
-            compressed=_told(learner, saved, fake, owners, runtime),
+            made=_told(learner, both, fake, whose, runtime),
+            compressed=_told(learner, saved, fake, whose, runtime),
             control=_told(learner, real, sides, groups, runtime),
         )
         for title, learner in LEARNERS.items()
@@ -121,13 +127,27 @@ def stranger(
 def _told(
     learner: Learner, images: Pixels, label: Bools, owners: NDArray[np.int64], runtime: Runtime
 ) -> Estimate:
-    """AUC of scores that each half of the images was given by the learner of the other."""
+    """AUC of each half by the learner of the other; the mean of the two.
+
+    The two depend on each other, for what one half has by chance the other lacks: the limits are
+    averaged too, which holds however much they do.
+    """
     half = _halves(owners, runtime.rng("detectability: halves"))
-    scores = np.zeros(len(images))
-    for part in (half, ~half):
-        # By ranks, since two fits have scales of their own.
-        scores[part] = _ranks(learner(images[~part], label[~part], images[part], runtime))
-    return area(label, scores, owners)
+    one, other = (
+        area(
+            label[part],
+            _ranks(learner(images[~part], label[~part], images[part], runtime)),
+            owners[part],
+        )
+        for part in (half, ~half)
+    )
+    return Estimate(
+        value=(one.value + other.value) / 2,
+        low=(one.low + other.low) / 2,
+        high=(one.high + other.high) / 2,
+        n=one.n + other.n,
+        method=f"{one.method}; mean of two halves",
+    )
 
 
 def area(label: Bools, scores: Floats, owners: NDArray[np.int64]) -> Estimate:

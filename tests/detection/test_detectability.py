@@ -65,7 +65,7 @@ def test_nobody_is_on_both_sides():
     half = groups % 2 == 0
     found = detectability._told(learner, images, half, groups, RUNTIME)
     assert all(not known & asked for known, asked in seen)
-    assert "12 owners" in found.method
+    assert "bootstrap of 6 owners" in found.method
 
 
 def test_people_with_several_images_widen_the_interval():
@@ -104,6 +104,11 @@ def test_power_of_large_images_is_summed_in_cells():
 def test_too_few_images_are_not_judged():
     with pytest.raises(NotApplicable, match="39 made"):
         fitted(noise(39, seed=1), noise(60, seed=2), np.arange(60), RUNTIME)
+
+
+def test_images_of_few_people_are_not_judged():
+    with pytest.raises(NotApplicable, match="2 people"):
+        fitted(noise(40, seed=1), noise(40, seed=2), np.arange(40) % 2, RUNTIME)
 
 
 def test_a_stranger_finds_what_it_was_taught_and_counts_its_answers():
