@@ -77,7 +77,7 @@ def fitted(made: Pixels, real: Pixels, groups: NDArray[np.int64], runtime: Runti
     owners = len(np.unique(groups))
     if owners < FEWEST_OWNERS:
         raise NotApplicable(
-            f"the real images are of {owners} people or things: {FEWEST_OWNERS} are needed, so that "
+            f"the real images are of {owners} people or things; {FEWEST_OWNERS} are needed, that "
             "nobody is both learned from and judged on"
         )
     rng = runtime.rng("detectability: images")
