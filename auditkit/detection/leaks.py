@@ -64,17 +64,27 @@ def jpeg_grid(pixels: Pixels) -> float:
     inner = whole[half : len(whole) - half, half : whole.shape[1] - half]
     if min(inner.shape) < GRID:
         return 0.0
-    (here, squares), (beside, _) = _high(whole), _high(inner)
-    found = np.log((beside + SILENCE) / (here + SILENCE)) * np.sqrt(squares)
+    (here, squares), (beside, _) = _frequencies(whole), _frequencies(inner)
+    ratio = (beside[HIGH].mean() + SILENCE) / (here[HIGH].mean() + SILENCE)
+    found = np.log(ratio) * np.sqrt(squares)
     return float(np.floor(np.maximum(found, 0)))
 
 
-def _high(whole: Floats) -> tuple[float, int]:
-    """Mean size of high frequencies of squares of 8 x 8 pixels, and how many squares there are."""
+def grid_spectrum(pixels: Pixels) -> Floats:
+    """Mean size of each cosine frequency of 8 x 8 squares from the corner, (64,), a logarithm.
+
+    This is where JPEG rounds, and what a detector that knows no better learns first.
+    """
+    found, _ = _frequencies(grey(pixels).astype(np.float64) * 255)
+    return np.asarray(np.log(found + SILENCE).reshape(-1))
+
+
+def _frequencies(whole: Floats) -> tuple[Floats, int]:
+    """Mean size of each frequency of squares of 8 x 8 pixels, (8, 8), and how many squares."""
     down, right = (side // GRID for side in whole.shape)
     squares = whole[: down * GRID, : right * GRID].reshape(down, GRID, right, GRID)
     found = np.abs(dctn(squares.transpose(0, 2, 1, 3), axes=(2, 3), norm="ortho"))
-    return float(found[..., HIGH].mean()), down * right
+    return np.asarray(found.mean(axis=(0, 1))), down * right
 
 
 def level_step(pixels: Pixels) -> float:
@@ -94,7 +104,7 @@ def bytes_a_pixel(pixels: Pixels) -> float:
     """The size of the file by one lossless encoder, in bytes a pixel."""
     flat = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(flat)).save(file, format="PNG")
+    Image.fromarray(np.ascontiguousarray(flat)).save(file, format="PNG", compress_level=1)
     return file.tell() / float(pixels.shape[1] * pixels.shape[2])
 
 

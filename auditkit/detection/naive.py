@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from auditkit.detection.corpus import IMAGE, ORIGINAL
 from auditkit.detection.degrading import degraded
 from auditkit.detection.evaluation import auc, balanced_accuracy
-from auditkit.detection.leaks import evened
+from auditkit.detection.leaks import evened, grid_spectrum
 from auditkit.detection.quick import QuickDetector, halved, made, readable, spectra
 from auditkit.errors import DataError
 from auditkit.runtime import Runtime
@@ -57,8 +57,8 @@ def collapse(corpus: pd.DataFrame, runtime: Runtime, *, most: int = 800) -> tupl
             f"{fewest} images of a class in one half of the originals are too few to show what a "
             f"leak does: {FEWEST} are needed"
         )
-    plain = spectra(list(rows[IMAGE]))
-    stored = spectra([degraded(one, "jpeg", QUALITY, rng) for one in rows[IMAGE]])
+    plain = _seen(list(rows[IMAGE]))
+    stored = _seen([degraded(one, "jpeg", QUALITY, rng) for one in rows[IMAGE]])
     leaking = np.where(fake[:, None], plain, stored)
     honest, naive = (QuickDetector(one[learned], fake[learned]) for one in (stored, leaking))
     forms = {LEAK: leaking, JPEG: stored, LOSSLESS: plain}
@@ -68,6 +68,11 @@ def collapse(corpus: pd.DataFrame, runtime: Runtime, *, most: int = 800) -> tupl
         asked.trial(ONE_ENCODER, honest, JPEG, stored),
         *_without_fakes(plain[~fake], stored[~fake], original[~fake], learned[~fake]),
     )
+
+
+def _seen(images: list[NDArray[np.uint8]]) -> Floats:
+    """What a naive detector reads: the spectra, and the frequencies that JPEG rounds."""
+    return np.hstack([spectra(images), np.stack([grid_spectrum(one) for one in images])])
 
 
 def _without_fakes(

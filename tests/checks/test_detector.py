@@ -76,7 +76,7 @@ def test_a_generator_that_leaves_no_traces_is_named_as_the_hardest():
     findings, (section,) = outcome("unseen-generators", made, images=60)
     assert findings[0].where["generator"] == "untraced"
     assert findings[0].value == pytest.approx(0.5, abs=0.12)
-    assert len(section.views[1].frame) == 16  # four generators, that of training included
+    assert len(section.views[0].frame) == 16  # four generators, that of training included
 
 
 def test_the_matrix_of_the_card_is_shown_beside_the_quick_one():

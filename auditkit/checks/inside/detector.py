@@ -23,8 +23,8 @@ from auditkit.subject import Subject
 Bools = NDArray[np.bool_]
 TEXT = (
     "Every image here was in no part that the detector learned from. A figure holds for images "
-    "like these: made by generators that were trained here, of these sources. Of anybody else's "
-    "it says little. Intervals are by photograph or person, since several images of one tell "
+    "like these: by these generators, of these sources. Of anybody else's it says little. "
+    "Intervals are by photograph or person, since several images of one tell "
     "less than as many others."
 )
 

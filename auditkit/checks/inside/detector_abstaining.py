@@ -115,16 +115,16 @@ def _groups(check: Abstaining, subject: Subject, seen: Detected) -> Iterator[Fin
 
 
 def _most_alarms(name: str, found: dict[str, evaluation.Answered]) -> Iterator[Finding]:
-    """The group whose real images are called fake most, where there are two to compare."""
+    """The group whose real images are most surely called fake, where there are two to compare."""
     real = {group: one.false_alarms for group, one in found.items() if one.false_alarms.defined}
     if len(real) < 2:
         return
-    group = max(sorted(real), key=lambda one: real[one].value)
+    group = max(sorted(real), key=lambda one: (real[one].low, real[one].value))
     least = min(sorted(real), key=lambda one: real[one].value)
     yield finding(
-        f"By {name}, real images of {group!r} are called fake most: {percent(real[group].value)}; "
-        f"those of {least!r} least: {percent(real[least].value)}. The most of {len(real)} groups "
-        "is in part chance.",
+        f"By {name}, real images of {group!r} are called fake most, as far as so many tell: "
+        f"{percent(real[group].value)}; those of {least!r} {percent(real[least].value)}. The most "
+        f"of {len(real)} groups is in part chance.",
         real[group],
         metric=f"most false alarms of a group by {name}",
         where={"grouped by": name, "group": group},

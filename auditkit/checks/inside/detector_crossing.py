@@ -37,7 +37,7 @@ def run(check: UnseenGenerators, subject: Subject, seen: Detected) -> Iterator[F
     yield Section(
         title="What is it worth on a generator that it never saw?",
         text=TEXT.format(left=left),
-        views=(_alone(found), *_maps(found.pairs), *_carried(seen)),
+        views=(*_maps(found.pairs), _alone(found), *_carried(seen)),
     )
 
 

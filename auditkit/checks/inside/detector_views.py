@@ -99,7 +99,6 @@ def _parts(
         return ()
     rows = [
         line(f"{name}{' (never seen)' if name in new else ''}", one.estimate)
-        | {"not answered": one.abstained.value}
         for one in parts
         for name in one.names
     ]
