@@ -20,11 +20,8 @@ TOLD = (
 def changes_section(found: GeneratedAmplification, shares: CorrectedShares, judge: str) -> Section:
     """Each class's change from training to made images, and the shares behind it."""
     frame = found.classes
-    low, high = shares.ends
-    table = frame[["class", "trained"]].assign(
-        seen=shares.seen, corrected=frame["made"], low=low, high=high
-    )
-    table.columns = ["class", "training images", "made, as seen", "made, corrected", "from", "to"]
+    table = frame[["class", "trained"]].assign(seen=shares.seen, corrected=frame["made"])
+    table.columns = ["class", "training images", "made, as seen", "made, corrected"]
     return Section(
         title="Classes of made images beside the training images",
         text=TEXT.format(judge=judge),

@@ -111,7 +111,9 @@ def _section(found: Spectra, real: int, made: int) -> Section:
             ),
             Intervals(
                 title="Made less real, in decibels",
-                frame=bands.assign(band=[f"{one:.2f}" for one in bands["frequency"]]),
+                frame=bands.assign(band=[f"{one:.2f}" for one in bands["frequency"]])[
+                    ["band", "difference", "low", "high"]
+                ],
                 label="band",
                 value="difference",
                 low="low",

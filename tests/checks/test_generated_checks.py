@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from auditkit.checks.base import CHECKS
+from auditkit.checks.inside.discriminator import made_section
 from auditkit.data.schema import Column, Kind
 from auditkit.errors import NotApplicable
+from auditkit.explained import Explained
 from auditkit.results import Finding, Intervals, Lines, Section, Status, Table
 from auditkit.subject import Subject
 from tests.generated import checkered, drawn, judged_generator, leaning, told
@@ -125,3 +127,15 @@ def test_truncation_of_a_trained_generator_is_drawn_by_class_and_comes_out_the_s
     assert shares.frame[["left", "right"]].sum(axis=1).tolist() == pytest.approx([1.0] * 8)
     with pytest.raises(NotApplicable, match=r"only the model's|own generators"):
         list(CHECKS["truncation"]().run(generator(drawn([0.25] * 4, 100, 0))))
+
+
+def test_the_discriminator_is_explained_on_made_images(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(Explained, "best", "input_x_gradient")  # in place of trying all of them
+    section = made_section(judged_generator())
+    assert section is not None
+    (made,) = section.views
+    assert made.frame["item"].unique().tolist() == [f"Made image {i}" for i in (1, 2, 3)]
+    assert made.frame["score"].abs().max() > 0
+    pixels = judged_generator().generated.pixels[0].ravel().tolist()
+    assert made.frame.loc[made.frame["item"] == "Made image 1", "grey"].tolist() == pixels
+    assert made_section(generator(quadrants(30, seed=0))) is None

@@ -12,6 +12,7 @@ from auditkit.attribution.rows import (
 )
 from auditkit.bias.individual.scaling import scaled
 from auditkit.checks.base import exactly, finding, words
+from auditkit.checks.inside.discriminator import made_section
 from auditkit.checks.inside.explanation_views import row_views
 from auditkit.checks.inside.telling import telling
 from auditkit.checks.network import ExplainedRows
@@ -35,7 +36,7 @@ class Shown:
 
 
 def run(check: ExplainedRows, subject: Subject) -> Iterator[Finding | Section]:
-    """A section with a picture of each row."""
+    """A section with a picture of each row; of a generator another with images it makes."""
     method = subject.explained.best
     pairs = tuple(_unfair(check, subject))
     for column, pair in pairs:
@@ -67,6 +68,8 @@ def run(check: ExplainedRows, subject: Subject) -> Iterator[Finding | Section]:
             "side. It is the largest of many and no proof: the two still differ in something.",
             views=views[-unlike:],
         )
+    if (made := made_section(subject)) is not None:
+        yield made
 
 
 def _unfair(check: ExplainedRows, subject: Subject) -> Iterator[tuple[str, Pair]]:
