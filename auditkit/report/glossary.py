@@ -132,6 +132,12 @@ ENTRIES = (
         " out positive.",
     ),
     Entry(
+        "Checkerboard",
+        r"\bcheckerboard",
+        "Power at regular frequencies that layers which enlarge an image leave behind. In decibels"
+        " above what real images have there; 3 is twice the power.",
+    ),
+    Entry(
         "Clusters of rows",
         r"clusters of rows",
         "Rows that belong to the same person or document. They tell less than as many independent"
@@ -611,6 +617,12 @@ ENTRIES = (
         "True positive rate",
         r"true positive",
         "Among rows with the positive outcome, the share that the model finds.",
+    ),
+    Entry(
+        "Truncation (psi)",
+        r"\btruncation\b|\bpsi\b",
+        "Making images from numbers nearer to the middle than in training: they look more typical"
+        " and vary less. 1 is as trained; rare classes go first.",
     ),
     Entry(
         "Untrained twin",
