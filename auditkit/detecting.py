@@ -176,10 +176,6 @@ def _look(place: _Place) -> _Look | DataError:
     except DataError as error:
         return error
     sides = (picture.height, picture.width)
-    if min(sides) < SMALLEST:  # nothing is measured on it, and the calibration says so
-        return _Look(
-            cut=np.zeros((1, SMALLEST, SMALLEST), np.float32), sides=sides, notes=picture.notes
-        )
     return _Look(cut=patches(picture.pixels), sides=sides, notes=picture.notes)
 
 
@@ -210,7 +206,7 @@ def _refused(place: _Place, reason: DataError) -> Row:
 
 
 def _said(place: _Place, look: _Look, line: Mapping[Any, Any], edges: Sequence[float]) -> Row:
-    measured = min(look.sides) >= SMALLEST
+    measured = min(look.sides) >= SMALLEST  # else its numbers mean nothing
     members = {name: float(line[name]) for name in MEMBERS} if measured else {}
     parts = [line["reason"]] if line["reason"] else []
     if measured:

@@ -17,9 +17,11 @@ from PIL import Image, ImageFile, PngImagePlugin
 
 from auditkit.data import pictures
 from auditkit.data.picture_headers import KNOWN, MOST_SCANS, format_of
-from auditkit.data.pictures import NoPicture, Picture, open_picture, suffixes
+from auditkit.data.pictures import NoPicture, Picture, open_picture, quiet, suffixes
 from auditkit.errors import DataError
 
+Image.init()
+STORED = [one for one in KNOWN if one in Image.SAVE]  # an older Pillow lacks AVIF
 RGB = np.random.default_rng(0).integers(0, 256, (12, 20, 3), dtype=np.uint8)
 GREY = RGB[..., 0]
 
@@ -53,8 +55,7 @@ def test_a_lossless_file_gives_back_the_very_bytes(form: str) -> None:
 
 
 def test_every_known_format_is_opened() -> None:
-    forms = [one for one in KNOWN if one in Image.SAVE or Image.init()]
-    for form in forms:
+    for form in STORED:
         picture = open_picture(stored(RGB, form))
         assert (picture.format, picture.pixels.shape) == (form, (3, 12, 20))
         assert picture.pixels.dtype == np.uint8
@@ -98,8 +99,9 @@ def test_a_palette_with_transparency_is_laid_over_white_too(transparency: object
 
 def test_sixteen_bits_are_scaled_by_their_full_scale() -> None:
     values = np.array([[0, 128, 129, 257, 32896, 65535]], dtype=np.uint16)
-    for form in ("PNG", "TIFF", "PPM"):
-        picture = open_picture(stored(values, form))
+    by_hand = b"P5 6 1 65535\n" + values.astype(">u2").tobytes()
+    for content in (stored(values), stored(values, "TIFF"), by_hand):
+        picture = open_picture(content)
         assert picture.pixels.tolist() == [[[0, 0, 1, 1, 128, 255]]]
         assert picture.notes == ("16 bits scaled to 8",)
 
@@ -149,12 +151,13 @@ def test_a_single_pixel_is_a_picture() -> None:
     [
         png(50_000, 50_000),
         png(2**31 - 1, 1),
+        png(12_000, 12_000),
         b"GIF89a" + struct.pack("<HH", 65535, 65535) + b"\x80\0\0" + bytes(64),
         b"BM" + struct.pack("<IHHIIiiHHIIiiII", 99, 0, 0, 54, 40, 40000, 40000, 1, 24, *(0,) * 6),
         b"P5 99999 99999 255\n" + bytes(9),
         b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0" + bytes(4) + b"\xfe\xff\0\xfe\xff\0" + bytes(40),
     ],
-    ids=["png", "wide png", "gif", "bmp", "ppm", "webp"],
+    ids=["png", "wide png", "png of which Pillow warns", "gif", "bmp", "ppm", "webp"],
 )
 def test_an_absurd_size_is_refused_before_room_is_made(bomb: bytes) -> None:
     with pytest.raises(DataError, match=r"too large: .*more than 100,000,000 pixels"):
@@ -227,7 +230,7 @@ def test_a_jpeg_of_endless_scans_is_refused() -> None:
     assert open_picture(jpeg).format == "JPEG"
 
 
-@pytest.mark.parametrize("form", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM", "AVIF"])
+@pytest.mark.parametrize("form", STORED)
 def test_a_file_that_is_cut_off_is_refused(form: str) -> None:
     whole = stored(RGB, form)
     with pytest.raises(DataError):
@@ -289,6 +292,10 @@ def test_a_file_that_is_too_long_is_not_read_whole(tmp_path: Path, monkeypatch) 
     os.truncate(path, 1 << 40)
     with pytest.raises(DataError, match="more than 1 MiB"):
         open_picture(path)
+    path.write_bytes(b"")
+    os.truncate(path, 1 << 40)
+    with pytest.raises(NoPicture):  # by its first bytes
+        open_picture(path)
 
 
 def test_pillow_and_its_warnings_are_as_they_were() -> None:
@@ -305,6 +312,19 @@ def test_pillow_and_its_warnings_are_as_they_were() -> None:
     ) == before
     with pytest.raises(Image.DecompressionBombWarning):
         Image.open(io.BytesIO(large))
+
+
+def test_threads_that_come_and_go_leave_warnings_to_the_last_of_them() -> None:
+    before = warnings.filters
+    with quiet:
+        with quiet:
+            pass
+        warnings.warn_explicit("hidden", UserWarning, "file", 1, module="PIL.Image")
+        with pytest.warns(UserWarning, match="shown"):
+            warnings.warn_explicit("shown", UserWarning, "file", 1, module="somebody")
+    assert warnings.filters is before
+    with pytest.raises(UserWarning, match="seen"):
+        warnings.warn_explicit("seen", UserWarning, "file", 1, module="PIL.Image")
 
 
 WHOLE = [stored(RGB, form) for form in ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF", "PPM")] + [
