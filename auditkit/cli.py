@@ -279,7 +279,8 @@ def _train_detector(
     folder = out or PLACE
     with _progress():
         done = train_and_save(plan, folder, Runtime(device=device or "auto", seed=seed))
-    _note(f"trained a detector in {done.facts['seconds']:.0f} s; {told(done)}")
+    for line in told(done):
+        _note(line)
     _print(str(folder))
     return PASSED
 

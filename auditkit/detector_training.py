@@ -10,7 +10,7 @@ import pandas as pd
 from auditkit.config import built
 from auditkit.data.tables import rows_sha256
 from auditkit.detection.files import WEIGHTS, Detector, save_detector
-from auditkit.detection.folders import read_corpus
+from auditkit.detection.folders import NOTES, read_corpus
 from auditkit.detection.making import CorpusRecipe, made_corpus
 from auditkit.detection.measured import in_a_line
 from auditkit.detection.training import DetectorRecipe, train_detector
@@ -23,7 +23,7 @@ NAME = "detector"  # of the architecture, on the command line
 PLACE = Path("checkpoints") / NAME
 
 PRESETS: Mapping[str, DetectorRecipe] = {
-    "quick": DetectorRecipe(steps=300, linear=100),
+    "quick": DetectorRecipe(steps=600, linear=150),
     "full": DetectorRecipe(),
 }
 
@@ -89,6 +89,7 @@ def train_and_save(plan: DetectorPlan, out: Path, runtime: Runtime) -> Detector:
     facts = {
         "made by": f"{plan.command} --seed {runtime.seed}",
         "preset": plan.preset,
+        "notes": list(corpus.attrs.get(NOTES, ())),
         "data": plan.folder,
         CORPUS: rows_sha256(corpus),
         **trained.facts,
@@ -98,8 +99,9 @@ def train_and_save(plan: DetectorPlan, out: Path, runtime: Runtime) -> Detector:
     return done
 
 
-def told(done: Detector) -> str:
-    """What is known of its worth, in one line."""
+def told(done: Detector) -> list[str]:
+    """What is known of its worth, a sentence a line, and what its corpus could not do."""
+    worth = "its corpus has no test part, so nothing is known of its worth: audit it before use"
     if "measured" in done.facts:
-        return in_a_line(done.facts["measured"])
-    return "its corpus has no test part, so nothing is known of its worth: audit it before use"
+        worth = in_a_line(done.facts["measured"])
+    return [f"trained a detector in {done.facts['seconds']:.0f} s; {worth}", *done.facts["notes"]]
