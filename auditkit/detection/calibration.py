@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
-from auditkit.detection.conformal import Tail, numbers, once_each
+from auditkit.detection.conformal import Tail, numbers, once_each, tables
 from auditkit.detection.members.table import MEMBERS, Member
 from auditkit.detection.panel import Readings
 from auditkit.detection.patches import SMALLEST
@@ -34,7 +34,6 @@ ALONE = 40  # originals from which a source is a kind of its own
 LEAST = 1e-9  # standard deviation of a member that says the same of all
 CAP = 4.0  # standard deviations: a member that is sure of itself outvotes no two others
 MADE = "made images"
-KINDS = 100  # that a file may hold
 
 
 class Answer(StrEnum):
@@ -87,8 +86,8 @@ class Calibration:
             slope=slope,
             intercept=intercept,
             surest=surest,
-            reals={name: Tail.from_dict(one) for name, one in _named(raw, "reals").items()},
-            clouds={name: Cloud.from_dict(one) for name, one in _named(raw, "clouds").items()},
+            reals={name: Tail.from_dict(one) for name, one in tables(raw, "reals").items()},
+            clouds={name: Cloud.from_dict(one) for name, one in tables(raw, "clouds").items()},
         )
 
 
@@ -104,13 +103,15 @@ def calibrated(
 
     original (n,) is the photograph or person behind each image: it counts once, however many
     images it has. source (n,) is the set that an image is of: what is promised of "fake" holds for
-    each source with 40 originals or more, for smaller ones together, and for all together
-    where it is not given. Raises DataError where the real or the made images have fewer
-    than 20 originals, or a reading is no number.
+    each source with 40 originals or more, for smaller ones together if they have as many, and for
+    all together where no source has. A source of a few photographs is asked image by image as
+    well, which promises nothing and guards it. Raises DataError where the real or the made images
+    have fewer than 20 originals, or a reading is no number.
     """
     whose = np.asarray(original)
-    kinds = _kinds(whose, np.full(len(whose), "real images") if source is None else source, ~fake)
     _require_enough(readings, fake, whose)
+    one_kind = np.full(len(whose), "real images")
+    kinds = _kinds(whose, one_kind if source is None else np.asarray(source).astype(str), ~fake)
     centre, spread, left_out = _standard(readings.logits[~fake], whose[~fake])
     members = (readings.logits - centre) / spread
     members[~fake] = left_out
@@ -121,17 +122,20 @@ def calibrated(
         spread=rounded(spread),
         edges=rounded(
             [
-                max(Tail.of(one[at], whose[at]).least_below(SUSPICIOUS) for at in kinds.values())
+                max(
+                    Tail.of(one[at], once[at]).least_below(SUSPICIOUS)
+                    for at, once in kinds.values()
+                )
                 for one in members.T
             ]
         ),
         slope=slope,
         intercept=intercept,
         surest=surest,
-        reals={name: Tail.of(score[at], whose[at]) for name, at in kinds.items()},
+        reals={name: Tail.of(score[at], once[at]) for name, (at, once) in kinds.items()},
         clouds={
-            name: Cloud.of(readings.spectra[at], whose[at])
-            for name, at in (kinds | {MADE: fake}).items()
+            name: Cloud.of(readings.spectra[at], whose[at], once[at])
+            for name, (at, once) in (kinds | {MADE: (fake, whose)}).items()
         },
     )
 
@@ -199,24 +203,27 @@ def _reasons(found: pd.DataFrame, suspicious: NDArray[np.bool_], alpha: float) -
 
 
 def _kinds(
-    original: Labels, source: ArrayLike, real: NDArray[np.bool_]
-) -> dict[str, NDArray[np.bool_]]:
-    """Which real images are of each kind: sources with originals enough, the others together.
+    original: Labels, source: Labels, real: NDArray[np.bool_]
+) -> dict[str, tuple[NDArray[np.bool_], Labels]]:
+    """Which real images (n,) are of each kind, and what counts once in it (n,).
 
-    Where those are too few as well they join the smallest kind.
+    Kinds are sources with originals enough and the others together, or all where none has; and
+    each of the others by itself, where every image counts.
     """
-    sets = np.asarray(source).astype(str)
     sizes = {
-        str(one): len(pd.unique(original[real & (sets == one)])) for one in np.unique(sets[real])
+        one: len(pd.unique(original[real & (source == one)])) for one in np.unique(source[real])
     }
-    alone = sorted((name for name, size in sizes.items() if size >= ALONE), key=lambda n: sizes[n])
-    rest = [name for name in sizes if name not in alone]
-    groups = [[name] for name in alone]
-    if alone and sum(sizes[name] for name in rest) < ALONE:
-        groups[0] += rest
-    elif rest:
-        groups.append(rest)
-    return {", ".join(sorted(one)): real & np.isin(sets, one) for one in groups}
+    large = [name for name, size in sizes.items() if size >= ALONE]
+    small = [name for name in sizes if name not in large]
+    together = len(pd.unique(original[real & np.isin(source, small)])) >= ALONE
+    groups = [[name] for name in large] + [small] * (together or not large)
+    kinds = {", ".join(one): (real & np.isin(source, one), original) for one in groups if one}
+    image = np.arange(len(original))
+    for name in small if len(sizes) > 1 else []:
+        rows = real & (source == name)
+        if rows.sum() >= ALONE:
+            kinds[f"{name}, image by image"] = (rows, image)
+    return kinds
 
 
 def _require_enough(readings: Readings, fake: NDArray[np.bool_], original: Labels) -> None:
@@ -287,15 +294,3 @@ def _score(members: Floats, table: Mapping[str, Member]) -> Floats:
 
 def _largest(shares: Any) -> Floats:
     return np.asarray(np.max(list(shares), axis=0))
-
-
-def _named(raw: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:
-    """A table of tables in a card, at least one."""
-    found = raw.get(name)
-    if (
-        not isinstance(found, Mapping)
-        or not 0 < len(found) <= KINDS
-        or not all(isinstance(one, Mapping) for one in found.values())
-    ):
-        raise DataError(f"the calibration is not one that auditkit wrote: {name!r} is missing")
-    return {str(key): one for key, one in found.items()}

@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 STEPS = 200  # of a tail that are kept: closer where it is thin, .0023 apart at .05
 FINE = 1e6  # edges are rounded up to a millionth
+KINDS = 100  # of images that a file may speak of
 MOST = 10_000  # steps that a file may hold; ours have `STEPS` at most
 
 
@@ -107,3 +108,15 @@ def numbers(raw: Mapping[str, Any], name: str, *, most: int = MOST) -> tuple[flo
     if not all(abs(one) < 1e12 for one in found):  # and no NaN
         raise DataError(f"the calibration is not one that auditkit wrote: {name!r} is impossible")
     return tuple(float(one) for one in found)
+
+
+def tables(raw: Mapping[str, Any], name: str) -> dict[str, Mapping[str, Any]]:
+    """A table of tables in a card. Raises DataError unless it holds 1 to `KINDS`."""
+    found = raw.get(name)
+    if (
+        not isinstance(found, Mapping)
+        or not 0 < len(found) <= KINDS
+        or not all(isinstance(one, Mapping) for one in found.values())
+    ):
+        raise DataError(f"the calibration is not one that auditkit wrote: {name!r} is missing")
+    return {str(key): one for key, one in found.items()}

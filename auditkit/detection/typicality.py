@@ -37,19 +37,20 @@ class Cloud:
     far: Tail
 
     @classmethod
-    def of(cls, spectra: Floats, original: ArrayLike) -> Self:
-        """From spectra (n, bands) and the original behind each (n,)."""
-        codes, spectra = pd.factorize(np.asarray(original))[0], spectra[:, :LOW]
-        mean, white = _fitted(spectra, codes)
+    def of(cls, spectra: Floats, original: ArrayLike, counted: ArrayLike) -> Self:
+        """From spectra (n, bands), the original behind each (n,), and what counts once (n,)."""
+        codes, once = (pd.factorize(np.asarray(one))[0] for one in (original, counted))
+        spectra = spectra[:, :LOW]
+        mean, white = _fitted(spectra, once)
         folds = min(FOLDS, codes.max() + 1)
         distances = _distance(spectra, mean, white)
         for fold in range(folds if folds > 1 else 0):
             out = codes % folds == fold
-            distances[out] = _distance(spectra[out], *_fitted(spectra[~out], codes[~out]))
+            distances[out] = _distance(spectra[out], *_fitted(spectra[~out], once[~out]))
         return cls(
             mean=rounded(mean),
             white=rounded(white[np.tril_indices(LOW)]),
-            far=Tail.of(distances, original),
+            far=Tail.of(distances, once),
         )
 
     @classmethod
@@ -73,9 +74,9 @@ def rounded(values: ArrayLike) -> tuple[float, ...]:
     return tuple(float(f"{one:.7g}") for one in np.asarray(values, float).ravel())
 
 
-def _fitted(spectra: Floats, original: ArrayLike) -> tuple[Floats, Floats]:
-    """Mean and white, each original counted once; of few, bands are taken to vary by themselves."""
-    weight, originals = once_each(original)
+def _fitted(spectra: Floats, counted: ArrayLike) -> tuple[Floats, Floats]:
+    """Mean and white; of few that count, bands are taken to vary by themselves."""
+    weight, originals = once_each(counted)
     mean = np.average(spectra, axis=0, weights=weight)
     moved = spectra - mean
     covariance = (moved * weight[:, None]).T @ moved / originals

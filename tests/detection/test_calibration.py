@@ -237,16 +237,39 @@ def test_fake_must_be_rare_in_every_kind_of_real_image() -> None:
     assert (answers(suspicious, together)["p_value"] <= 0.05).mean() > 0.07  # on average it holds
 
 
-def test_small_sources_are_one_kind_or_join_the_smallest() -> None:
+def test_a_source_is_a_kind_or_one_with_others_and_of_few_originals_a_guard() -> None:
     rng = np.random.default_rng(15)
-    read, fake, original = panel(rng, 150, 40)
+    read, fake, original = panel(rng, 150, 40, crops=2)
     source = np.select([original < 60, original < 100, original < 130], ["a", "b", "c"], "d")
-    source[fake] = "made"
-    assert set(calibrated(read, fake, original, source=source).reals) == {"a", "b", "c, d"}
-    source[source == "d"] = "a"
-    assert set(calibrated(read, fake, original, source=source).reals) == {"a", "b, c"}
-    few = np.where(original < 150, original // 30, "x").astype(str)
-    assert set(calibrated(read, fake, original, source=few).reals) == {"0, 1, 2, 3, 4"}
+
+    def kinds() -> dict[str, int]:
+        found = calibrated(read, fake, original, source=source).reals
+        return {name: one.originals for name, one in found.items()}
+
+    # c has 30 originals, d has 20, together 50; of d there are 40 images.
+    guards = {"c, image by image": 60, "d, image by image": 40}
+    assert kinds() == {"a": 60, "b": 40, "c, d": 50} | guards
+    source[source == "d"] = "a"  # c is alone, and too few
+    assert kinds() == {"a": 80, "b": 40, "c, image by image": 60}
+    source = np.full(len(original), "one set")
+    assert kinds() == {"one set": 150}
+    source = np.where(original % 10 == 0, "x", (original % 5).astype(str))
+    assert kinds()["0, 1, 2, 3, 4, x"] == 150  # none is large: all together
+
+
+def test_a_few_photographs_guard_others_like_them_though_nothing_is_promised() -> None:
+    rng = np.random.default_rng(16)
+    read, fake, original = panel(rng, 200, 200)
+    read.logits[190:200] += 3.0  # 10 photographs that look made, of 20 crops each
+    some = np.concatenate([np.arange(400), np.repeat(np.arange(190, 200), 19)])
+    few = Readings(logits=read.logits[some], spectra=read.spectra[some], sides=read.sides[some])
+    source = np.where((some >= 190) & (some < 200), "photographs", "drawings")
+    real = panel(rng, 1000, 0)[0]
+    photographs = replace(real, logits=real.logits + 3.0)
+    apart = calibrated(few, fake[some], original[some], source=source)
+    together = calibrated(few, fake[some], original[some])
+    rates = [(answers(photographs, one)["p_value"] <= 0.05).mean() for one in (apart, together)]
+    assert rates[0] < 0.15 < 0.25 < rates[1]
 
 
 def test_a_calibration_survives_json(law: Calibration) -> None:
