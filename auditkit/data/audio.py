@@ -56,7 +56,7 @@ def log_mel(samples: np.ndarray, rate: int, front: LogMel) -> np.ndarray:
     amplitude A about A²/4 at its peak; doubling the samples adds 2 ln 2 above the floor.
     A recording shorter than one window is filled with silence to one frame.
     """
-    signal = _resampled(np.asarray(samples, dtype=np.float64), rate, front.rate)
+    signal = resampled(np.asarray(samples, dtype=np.float64), rate, front.rate)
     if len(signal) < front.window:
         signal = np.pad(signal, (0, front.window - len(signal)))
     frames = np.lib.stride_tricks.sliding_window_view(signal, front.window)[:: front.hop]
@@ -150,7 +150,8 @@ def _edges(front: LogMel) -> np.ndarray:
     return edges
 
 
-def _resampled(signal: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+def resampled(signal: np.ndarray, rate: int, wanted: int) -> np.ndarray:
+    """A signal (n,) of `rate` samples a second, with `wanted` instead."""
     if rate == wanted:
         return signal
     # Imported here: it takes half a second, and every look-up in the catalogue imports this module.
