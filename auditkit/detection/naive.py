@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from auditkit.detection.corpus import IMAGE, ORIGINAL
 from auditkit.detection.degrading import degraded
 from auditkit.detection.evaluation import auc, balanced_accuracy
-from auditkit.detection.leaks import evened, grid_spectrum
+from auditkit.detection.leaks import evened
 from auditkit.detection.quick import QuickDetector, halved, made, readable, spectra
+from auditkit.detection.traits import grid_spectrum
 from auditkit.errors import DataError
 from auditkit.runtime import Runtime
 from auditkit.statistics.estimate import Estimate

@@ -7,18 +7,8 @@ import pytest
 from auditkit.detection import naive
 from auditkit.detection.corpus import FAKE, LABEL, ORIGINAL, SOURCE
 from auditkit.detection.degrading import degraded
-from auditkit.detection.leaks import (
-    FILE,
-    GROUPS,
-    NUMBERS,
-    SIZE,
-    doubles,
-    evened,
-    jpeg_grid,
-    leaks,
-    level_step,
-    shuffled_labels,
-)
+from auditkit.detection.leaks import doubles, evened, leaks, shuffled_labels
+from auditkit.detection.traits import FILE, GROUPS, NUMBERS, SIZE
 from auditkit.errors import DataError
 from auditkit.runtime import Runtime
 from tests.detectors import RUNTIME, planted_corpus
@@ -75,23 +65,6 @@ def test_an_uneven_mixture_of_sources_is_no_leak(corpus: pd.DataFrame):
     assert found.probes[SIZE].auc.low < 0.5 < found.probes[SIZE].auc.high
     assert set(found.probes) == set(GROUPS)
     assert found.probes[FILE].auc.value > 0.9  # smooth fakes take fewer bytes: shown, no leak
-
-
-def test_what_repeats_every_two_pixels_does_not_pass_for_jpeg(corpus: pd.DataFrame):
-    assert np.mean([jpeg_grid(one) > 0 for one in corpus["image"]]) < 0.02
-    compressed = [jpeg_grid(jpeg(one, 75)) for one in corpus["image"][:40]]
-    assert np.mean(np.array(compressed) > 0) > 0.95
-    assert jpeg_grid(np.zeros((1, 8, 8), np.uint8)) == 0
-
-
-@pytest.mark.parametrize("step", [1, 2, 3, 5, 8])
-def test_the_step_between_grey_levels_is_read(step: int):
-    pixels = np.arange(25, dtype=np.uint8) * step + 7
-    assert level_step(pixels.reshape(1, 5, 5)) == step
-
-
-def test_few_levels_have_no_step():
-    assert level_step(np.array([[[0, 255], [0, 255]]], np.uint8)) == 1
 
 
 def test_doubles_are_counted_by_pixel_and_by_original(corpus: pd.DataFrame):

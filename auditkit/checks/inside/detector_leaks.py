@@ -9,17 +9,17 @@ from auditkit.checks.base import at_most, exactly, finding, percent
 from auditkit.checks.detector import Leaks as Check
 from auditkit.detected import Detected
 from auditkit.detection import leaks as leaking
-from auditkit.detection import naive
+from auditkit.detection import naive, traits
 from auditkit.errors import DataError, NotApplicable
 from auditkit.results import Finding, Section, Table, Unit
 from auditkit.statistics.estimate import settled_at
 from auditkit.subject import Subject
 
-JUDGED = (leaking.SIZE, leaking.NUMBERS)
+JUDGED = (traits.SIZE, traits.NUMBERS)
 WHAT = {
-    leaking.SIZE: "Height, width and channels alone",
-    leaking.NUMBERS: "Traces of JPEG and the step between grey levels alone",
-    leaking.FILE: "Bytes a pixel alone, all by one encoder,",
+    traits.SIZE: "Height, width and channels alone",
+    traits.NUMBERS: "Traces of JPEG and the step between grey levels alone",
+    traits.FILE: "Bytes a pixel alone, all by one encoder,",
 }
 TEXT = (
     "Where real images are of one size or format and fakes of another, a detector learns that, "
@@ -44,7 +44,7 @@ def run(check: Check, subject: Subject, seen: Detected) -> Iterator[Finding | Se
         found = leaking.leaks(every, subject.runtime, most=check.images)
     except DataError as error:
         raise NotApplicable(str(error)) from error
-    for group in leaking.GROUPS:
+    for group in traits.GROUPS:
         yield _probe(check, group, found)
     yield _shuffled(check, every, subject)
     if seen.known is not None:
