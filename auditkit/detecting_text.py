@@ -73,7 +73,7 @@ def summary(tally: Tally, detector: Detector, alpha: float) -> Iterator[str]:
     if not tally.opened:
         yield "no image could be opened"
         return
-    kinds = detector.calibration.reals
+    kinds = detector.calibration.promised
     known = ", ".join(f"{name} ({one.originals:,})" for name, one in kinds.items())
     yield (
         f'"fake" is said of at most {100 * alpha:g} % of real images like those it was calibrated '

@@ -34,6 +34,7 @@ ALONE = 40  # originals from which a source is a kind of its own
 LEAST = 1e-9  # standard deviation of a member that says the same of all
 CAP = 4.0  # standard deviations: a member that is sure of itself outvotes no two others
 MADE = "made images"
+GUARD = ", image by image"
 
 
 class Answer(StrEnum):
@@ -63,6 +64,11 @@ class Calibration:
     surest: float
     reals: Mapping[str, Tail]
     clouds: Mapping[str, Cloud]
+
+    @property
+    def promised(self) -> dict[str, Tail]:
+        """The kinds of which it is promised how rarely "fake" is said; the others only guard."""
+        return {name: one for name, one in self.reals.items() if not name.endswith(GUARD)}
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -110,8 +116,8 @@ def calibrated(
     """
     whose = np.asarray(original)
     _require_enough(readings, fake, whose)
-    one_kind = np.full(len(whose), "real images")
-    kinds = _kinds(whose, one_kind if source is None else np.asarray(source).astype(str), ~fake)
+    named = np.full(len(whose), "real images") if source is None else np.asarray(source).astype(str)
+    kinds = _kinds(whose, named, ~fake)
     centre, spread, left_out = _standard(readings.logits[~fake], whose[~fake])
     members = (readings.logits - centre) / spread
     members[~fake] = left_out
@@ -163,14 +169,15 @@ def answers(
     spectra = np.where(read[:, None], readings.spectra, 0)
     score = _score(members, table)
     chance = expit(law.slope * score + law.intercept).clip(1 - law.surest, law.surest)
-    rare = _largest(one.p_value(score) for one in law.reals.values())
+    rare = np.max([one.p_value(score) for one in law.reals.values()], axis=0)
+    strange = np.max([one.as_far(spectra) for one in law.clouds.values()], axis=0)
     found = pd.DataFrame(
         {
             "answer": "",
             "reason": "",
             "probability": np.where(read, chance, 0.5),
             "p_value": np.where(read, rare, 1),
-            "strange": _largest(one.as_far(spectra) for one in law.clouds.values()),
+            "strange": strange,
             "score": score,
             **{name: members[:, i] for i, name in enumerate(table)},
         }
@@ -222,7 +229,7 @@ def _kinds(
     for name in small if len(sizes) > 1 else []:
         rows = real & (source == name)
         if rows.sum() >= ALONE:
-            kinds[f"{name}, image by image"] = (rows, image)
+            kinds[name + GUARD] = (rows, image)
     return kinds
 
 
@@ -290,7 +297,3 @@ def _voting(table: Mapping[str, Member]) -> list[int]:
 def _score(members: Floats, table: Mapping[str, Member]) -> Floats:
     """The mean of the voting members' standardised logits, none beyond `CAP`: (n,)."""
     return np.asarray(members[:, _voting(table)].clip(-CAP, CAP).mean(axis=1))
-
-
-def _largest(shares: Any) -> Floats:
-    return np.asarray(np.max(list(shares), axis=0))

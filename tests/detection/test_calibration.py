@@ -251,6 +251,7 @@ def test_a_source_is_a_kind_or_one_with_others_and_of_few_originals_a_guard() ->
     assert kinds() == {"a": 60, "b": 40, "c, d": 50} | guards
     source[source == "d"] = "a"  # c is alone, and too few
     assert kinds() == {"a": 80, "b": 40, "c, image by image": 60}
+    assert set(calibrated(read, fake, original, source=source).promised) == {"a", "b"}
     source = np.full(len(original), "one set")
     assert kinds() == {"one set": 150}
     source = np.where(original % 10 == 0, "x", (original % 5).astype(str))
