@@ -9,6 +9,7 @@ import sys
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from unicodedata import category
@@ -275,11 +276,25 @@ def _train_detector(
     from auditkit.runtime import Runtime
 
     refuse_idle(idle)
+    if data == "fillets":
+        return _train_speech(out, given, Runtime(device=device or "auto", seed=seed))
     plan = detector_plan(data, preset, given)
     folder = out or PLACE
     with _progress():
         done = train_and_save(plan, folder, Runtime(device=device or "auto", seed=seed))
     for line in told(done):
+        _note(line)
+    _print(str(folder))
+    return PASSED
+
+
+def _train_speech(out: Path | None, given: dict[str, Any], runtime: "Runtime") -> int:
+    from auditkit.speech import PLACE, told_of_speech, train_and_save_speech
+
+    folder = out or PLACE
+    with _progress():
+        done = train_and_save_speech(folder, given, runtime)
+    for line in told_of_speech(done):
         _note(line)
     _print(str(folder))
     return PASSED
@@ -399,14 +414,24 @@ def detect(
     from auditkit.detecting_text import lines, required_format, summary, written
     from auditkit.detection.files import load_detector
     from auditkit.explanation_text import ensure_place
+    from auditkit.models.sealed import is_of_kind
     from auditkit.runtime import Runtime
 
     how = required_format(format_)
     if out is not None:
         ensure_place(out)
-    detector, tally = load_detector(model), Tally()
-    runtime = Runtime(device=device or "auto")
-    rows = tally.counted(detected(images, detector, runtime, alpha=alpha))
+    tally, runtime = Tally(), Runtime(device=device or "auto")
+    if model is not None and is_of_kind(model, "speech detector"):
+        from auditkit.detection.speech.detector import load_speech_detector
+        from auditkit.speech import detect_speech, told_of_recordings
+
+        speaking = load_speech_detector(model)
+        rows = tally.counted(detect_speech(images, speaking, runtime, alpha=alpha))
+        told = told_of_recordings(tally, speaking)
+    else:
+        detector = load_detector(model)
+        rows = tally.counted(detected(images, detector, runtime, alpha=alpha))
+        told = summary(tally, detector, alpha)
     try:
         # Rows on a terminal are progress enough, and bars would be drawn through them.
         with _progress() if out or not sys.stdout.isatty() else nullcontext():
@@ -419,7 +444,7 @@ def detect(
         kept = "nothing was written" if out else "the rows above stand"
         _note(f"auditkit: interrupted after {tally.counts.total():,} files; {kept}")
         return INTERRUPTED
-    for line in summary(tally, detector, alpha):
+    for line in told:
         _note(line)
     codes = {"real": PASSED, "fake": FAILED, "abstain": UNDECIDED}
     return codes.get(tally.verdict, WRONG_USE)
@@ -514,6 +539,8 @@ def data_fetch(name: Annotated[str, typer.Argument(help="A name from `data list`
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and exit with its code."""
+    if isinstance(sys.stdout, TextIOWrapper):  # a letter that it lacks must not lose the others
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 

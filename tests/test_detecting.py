@@ -306,6 +306,20 @@ def test_what_was_answered_is_not_lost_when_interrupted(
     assert not Path("rows.csv").exists()
 
 
+def test_a_name_that_standard_output_cannot_spell_loses_no_row(saved, monkeypatch) -> None:
+    told = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(told, encoding="ascii"))
+    named = Row(file="größe.png", answer="real", why="")
+    monkeypatch.setattr(detecting, "detect", lambda *_, **__: iter([named, row("real")]))
+    with pytest.raises(SystemExit):
+        cli.main(["detect", "x", "--model", saved])
+    sys.stdout.flush()
+    assert [one.split()[-1] for one in told.getvalue().splitlines()[1:]] == [
+        b"gr\\xf6\\xdfe.png:",
+        b"x:",
+    ]
+
+
 def test_rows_come_out_one_by_one(saved, monkeypatch) -> None:
     seen: list[str] = []
 
