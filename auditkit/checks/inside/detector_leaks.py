@@ -62,7 +62,7 @@ def _probe(check: Check, group: str, found: leaking.Leaks) -> Finding:
     limit = check.max_auc if judged else None
     return finding(
         f"{WHAT[group]} tell made images from real ones with an AUC of {one.auc.value:.2f}; "
-        "where nothing leaks it is 0.50.",
+        "where nothing leaks it is about 0.50, or less.",
         one.auc,
         metric=f"AUC of {group} alone",
         unit=Unit.NUMBER,
