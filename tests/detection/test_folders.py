@@ -144,11 +144,11 @@ def test_of_a_large_image_the_middle_is_kept_where_a_square_of_jpeg_begins(
     tmp_path: Path,
 ) -> None:
     lay(tmp_path, "real/a.png", "fake/b.png")
-    ramp = np.tile(np.arange(400, dtype=np.uint16) // 2, (300, 1)).astype(np.uint8)
+    ramp = np.tile(np.arange(410, dtype=np.uint16) // 2, (300, 1)).astype(np.uint8)
     Image.fromarray(ramp).save(tmp_path / "real" / "a.png")
     kept = read_corpus(tmp_path, RUNTIME)[IMAGE][0]
     assert kept.shape == (1, 256, 256)
-    assert kept[0, 0, 0] == 72 // 2  # (400 - 256) / 2 = 72 is nine squares
+    assert kept[0, 0, 0] == 72 // 2  # half of 410 - 256 is 77, and nine squares end at 72
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """The corpus that is made here, of planted sources: nothing but the making tells the classes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,7 +28,7 @@ from auditkit.detection.corpus import (
     Part,
     require_corpus,
 )
-from auditkit.detection.generators import KINDS, painter
+from auditkit.detection.generators import KINDS, Kind, painter
 from auditkit.detection.making import CorpusRecipe, made_corpus
 from auditkit.detection.reals import CUTS, SHARES, Cut, faces_of, parts_of, reals_of
 from auditkit.errors import UsageError
@@ -120,8 +122,18 @@ def test_generators_learn_from_nothing_that_is_calibrated_or_tested_on(
     sources: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(making, "CLOTHES", 1_000)
+    shown: list[np.ndarray] = []
+
+    def spied(kind: Kind, learned: Mapping[str, list[np.ndarray]], *_: object, **__: object) -> Any:
+        shown.extend(one for images in learned.values() for one in images)
+        return SimpleNamespace(make=lambda images, runtime: images)
+
+    monkeypatch.setattr(making, "remaker", spied)
     real = reals_of(SMALL, RUNTIME)
     held = {one.pixels.tobytes() for one in real if one.part != Part.TRAIN and one.form == "whole"}
+    making._remade(KINDS["autoencoder-nearest"], real, [0], 1, RUNTIME)
+    assert len(shown) == sum(one.part == Part.TRAIN for one in real)
+    assert not held & {one.tobytes() for one in shown}
     clothes = making._learned(real, "fashion-mnist", RUNTIME)
     assert len(clothes) == 120 - 8 * (FEW[Part.CALIBRATION] + FEW[Part.TEST])
     assert not held & {one.tobytes() for one in clothes}
