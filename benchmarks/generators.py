@@ -107,11 +107,9 @@ def audited(name: str, predictor: Any, test: Table, learned: Table, judge: Any) 
             found += [one for one in CHECKS[check]().run(subject) if isinstance(one, Finding)]
         except NotApplicable as error:
             print(f"{name}: {check} has no say: {error}")
-    return Line(
-        name=name,
-        failed=[one.metric for one in found if one.status is Status.FAILED],
-        figures={one.metric: one.value for one in found},
-    )
+    failed = [one.metric for one in found if one.status is Status.FAILED]
+    print(f"{name}: fails by {', '.join(failed) or 'nothing'}", flush=True)
+    return Line(name=name, failed=failed, figures={one.metric: one.value for one in found})
 
 
 def checkered(pixels: np.ndarray, grey: int = 12) -> np.ndarray:
@@ -123,7 +121,7 @@ def checkered(pixels: np.ndarray, grey: int = 12) -> np.ndarray:
 def measured(epochs: int, mixed_epochs: int) -> list[Line]:
     """All generators, trained and audited."""
     learned, test = split(scaled(), seed=0)
-    judge = trained("cnn", learned, 20)
+    judge = trained("cnn", learned, 10)
     working = trained("gan", learned, epochs)
     rng = np.random.default_rng(0)
     images = np.stack(list(learned.frame["image"]))
@@ -141,7 +139,7 @@ def measured(epochs: int, mixed_epochs: int) -> list[Line]:
         ),
     ]
     two = mixed(learned, first=0.8, n=1000)
-    other, eyes = of_two(test), trained("cnn", of_two(learned), 20)
+    other, eyes = of_two(test), trained("cnn", of_two(learned), 10)
     for name, share in (("80/20 from 80/20", 0.8), ("90/10 beside 80/20", 0.9)):
         made = trained("gan", mixed(learned, first=share, n=1000), mixed_epochs)
         lines.append(audited(name, made, other, two, eyes))
@@ -158,8 +156,6 @@ def main() -> None:
     lines = measured(given.epochs, given.mixed)
     frame = pd.DataFrame([{"generator": one.name, **one.figures} for one in lines])
     print(frame.set_index("generator").T.round(3).to_string())
-    for one in lines:
-        print(f"{one.name}: fails by {', '.join(one.failed) or 'nothing'}")
     print(f"{perf_counter() - begun:.0f} s")
 
 

@@ -22,6 +22,7 @@ from auditkit.statistics.memorisation import memorisation, most_alike
 from auditkit.subject import Subject
 
 NEIGHBOURS = 5
+FRESH = 2000  # real images among which the nearest made ones are ranked
 DIFFERS = "The images differ from real ones: train longer, or a wider network."
 TEXT = (
     "A classifier of the same data, {judge}, looked at {made:,} made and {real:,} real images. "
@@ -178,7 +179,7 @@ def _seen(generated: Generated) -> Seen:
 def _nearest(generated: Generated, seen: Seen) -> Iterator[Section]:
     """The made images most like a training image, where these are known."""
     try:
-        alike = most_alike(generated.seen_training, seen.real, seen.made)
+        alike = most_alike(generated.seen_training, seen.real[:FRESH], seen.made)
     except NotApplicable:
         return  # a finding has said why
     shown = nearest_section(alike, generated.pixels, generated.training, seen.judge.name)
