@@ -220,8 +220,8 @@ class Part:
 
 
 PARTS = (
-    Part(name="figures", settings=FIGURES, measure=figures, tables=400),
-    Part(name="alarms", settings=ALARMS, measure=alarms, tables=400),
+    Part(name="figures", settings=FIGURES, measure=figures, tables=200),
+    Part(name="alarms", settings=ALARMS, measure=alarms, tables=200),
 )
 
 
