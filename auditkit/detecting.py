@@ -231,7 +231,8 @@ def _speaking(members: Mapping[str, float], edges: Mapping[str, float]) -> str:
         return f"none of {len(VOTING)} members finds it suspicious"
     first = max(loud, key=lambda name: members[name])
     return (
-        f"{len(loud)} of {len(VOTING)} members find it suspicious, most of all "
+        f"{len(loud)} of {len(VOTING)} members {'finds' if len(loud) == 1 else 'find'} it "
+        "suspicious, most of all "
         f"{MEMBERS[first].title}"
     )
 
