@@ -23,8 +23,8 @@ NAME = "detector"  # of the architecture, on the command line
 PLACE = Path("checkpoints") / NAME
 
 PRESETS: Mapping[str, DetectorRecipe] = {
-    "quick": DetectorRecipe(steps=600, linear=150),
-    "full": DetectorRecipe(),
+    "quick": DetectorRecipe(steps=2_000),
+    "full": DetectorRecipe(steps=6_000, linear=400),
 }
 
 

@@ -12,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -61,22 +62,27 @@ AIMS = {
 Figures = dict[str, Any]
 
 
-def seed_figures(seed: int, size: str, runtime: Runtime) -> Figures:
+def seed_figures(
+    seed: int, corpus_seed: int, size: str, steps: int | None, runtime: Runtime
+) -> Figures:
     """One corpus, one training, what it reaches."""
+    fitting = PRESETS[size] if steps is None else replace(PRESETS[size], steps=steps)
     calibrated_on, unseen = ROTATION[seed % len(ROTATION)]
     recipe = CorpusRecipe(
         size=size,  # type: ignore[arg-type]
         calibrated_on=calibrated_on,
         tested_on=(unseen, *GANS),
-        seed=seed,
+        seed=corpus_seed,
     )
     clock = time.perf_counter()
     corpus = made_corpus(recipe, runtime)
     made = time.perf_counter() - clock
-    detector = train_detector(corpus, PRESETS[size], runtime)
+    detector = train_detector(corpus, fitting, runtime)
     test = corpus[corpus[PART] == Part.TEST].reset_index(drop=True)
     return {
         "seed": seed,
+        "corpus seed": corpus_seed,
+        "steps": fitting.steps,
         "calibrated on": calibrated_on,
         "unseen": unseen,
         "corpus seconds": round(made, 1),
@@ -121,7 +127,8 @@ def page(rows: Sequence[Figures], size: str) -> str:
     seeds = [f"seed {row['seed']}" for row in rows]
     parts = [
         f"# What the detector reaches\n\nWritten by `python -m benchmarks.detector`, figures in "
-        f"[detector.json](detector.json): {len(rows)} seeds of the {size} preset. Members are "
+        f"[detector.json](detector.json): {len(rows)} seeds of the {size} preset, "
+        f"{rows[0]['steps']:,} steps, corpora of seeds {_each(rows, 'corpus seed')}. Members are "
         "fitted on some generators, the threshold is learned on another, and tested is on others, "
         "on photographs and persons in no other part, and on real sources that are new. A call is "
         "a p-value of at most .05; an image without an answer counts by its p-value.\n",
@@ -212,10 +219,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--size", default="quick", choices=("quick", "full"))
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--steps", type=int, help="of the networks, instead of the preset's")
+    parser.add_argument(
+        "--corpus-seed",
+        type=int,
+        help="one draw of photographs and generators for all seeds: these are then trained once",
+    )
     given = parser.parse_args()
     rows = []
     for seed in range(1 if given.quick else given.seeds):
-        rows.append(seed_figures(seed, given.size, Runtime(device="cpu", seed=seed)))
+        drawn = seed if given.corpus_seed is None else given.corpus_seed
+        runtime = Runtime(device="cpu", seed=seed)
+        rows.append(seed_figures(seed, drawn, given.size, given.steps, runtime))
         print(_table(["", "aim", "found"], [_aim(name, rows[-1:]) for name in AIMS]), flush=True)
     told = page(rows, given.size)
     print(told)

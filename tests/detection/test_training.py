@@ -1,5 +1,6 @@
 import json
 from functools import cache
+from importlib.resources import files
 from pathlib import Path
 
 import pandas as pd
@@ -95,3 +96,15 @@ def test_a_part_without_fakes_is_refused(part: Part) -> None:
     lacking = rows[(rows[PART] != part) | (rows[LABEL] != FAKE)]
     with pytest.raises(DataError, match=f"the part {part.value} .* needs real and made images"):
         train_detector(lacking, QUICK, RUNTIME)
+
+
+def test_the_detector_that_ships_is_small_and_says_how_it_was_made_and_what_it_is_not() -> None:
+    shipped = load_detector()
+    facts = shipped.facts
+    assert facts["made by"] == "auditkit train detector --preset quick --seed 0"
+    assert facts["measured"]["auc"]["value"] > 0.5
+    unseen = {one["generator"] for one in facts["corpus"] if one["part"] == "test"}
+    assert not unseen & set(facts["generators"])
+    assert any("diffusion" in one for one in facts["limits"])
+    folder = Path(str(files("auditkit.detection") / "default"))
+    assert sum(one.stat().st_size for one in folder.iterdir()) < 600_000
