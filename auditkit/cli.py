@@ -21,7 +21,7 @@ from auditkit.errors import AuditkitError, UsageError
 
 if TYPE_CHECKING:
     from auditkit.results import AuditReport
-    from auditkit.runtime import Tick
+    from auditkit.runtime import Runtime, Tick
     from auditkit.training import Checkpointed
 
 app = typer.Typer(

@@ -1,0 +1,131 @@
+"""A detector of made speech, on lines that were planted: it learns, answers, and is saved whole."""
+
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from auditkit.detection.corpus import FAKE, LABEL, NOBODY, ORIGINAL, PART, REAL, Part
+from auditkit.detection.speech.corpus import SIGNAL, SpeechRecipe, corpus_of_lines
+from auditkit.detection.speech.detector import (
+    DEMONSTRATION,
+    READERS,
+    SpeechDetector,
+    is_speech_detector,
+    load_speech_detector,
+    save_speech_detector,
+    train_speech_detector,
+)
+from auditkit.errors import DataError, ModelError
+from auditkit.models.sealed import CARD, sealed, unsealed
+from auditkit.runtime import Runtime
+
+RUNTIME = Runtime(device="cpu")
+LINES = 20
+
+
+def spoken(pitch: float, rng: np.random.Generator) -> np.ndarray:
+    """Pulses of a pitch that wanders, louder and softer: nothing a vocoder repeats exactly."""
+    count = 8000
+    wander = pitch * (1 + 0.1 * np.sin(2 * np.pi * rng.uniform(1, 3) * np.arange(count) / 16_000))
+    phase = 2 * np.pi * np.cumsum(wander) / 16_000
+    tones = sum(np.cos(k * phase) * rng.uniform(0.5, 1) / k for k in range(1, 25))
+    swell = 1.2 + np.sin(2 * np.pi * rng.uniform(2, 5) * np.arange(count) / 16_000)
+    return 0.02 * np.asarray(tones) * swell + 0.001 * rng.normal(size=count)
+
+
+def recording(samples: np.ndarray) -> bytes:
+    soundfile = pytest.importorskip("soundfile")
+    held = io.BytesIO()
+    soundfile.write(held, samples, 16_000, format="WAV")
+    return held.getvalue()
+
+
+@pytest.fixture(scope="module")
+def corpus() -> object:
+    rng = np.random.default_rng(0)
+    files = {}
+    for language, many in (("nl", 3 * LINES), ("cs", 3)):
+        for voice, pitch in (("m", 220.0), ("v", 130.0)):
+            for line in range(many):
+                files[f"room/{language}/line{line}-{voice}.ogg"] = recording(
+                    spoken(pitch * rng.uniform(0.9, 1.1), rng)
+                )
+    return corpus_of_lines(files, SpeechRecipe(lines=LINES), RUNTIME)
+
+
+@pytest.fixture(scope="module")
+def detector(corpus: object) -> SpeechDetector:
+    return train_speech_detector(corpus, SpeechRecipe(lines=LINES), RUNTIME)
+
+
+def test_no_line_is_in_two_parts_and_no_czech_one_in_training(corpus) -> None:
+    assert corpus.groupby(ORIGINAL)[PART].nunique().max() == 1
+    assert set(corpus.loc[corpus[ORIGINAL].str.contains("/cs/"), PART]) == {Part.TEST}
+
+
+def test_ways_of_making_are_in_one_part_each(corpus) -> None:
+    fakes = corpus[corpus[LABEL] == FAKE]
+    assert fakes.groupby("generator")[PART].nunique().max() == 1
+    assert set(corpus.loc[corpus[LABEL] == REAL, "generator"]) == {NOBODY}
+
+
+def test_neither_length_nor_loudness_tells_the_classes_apart(corpus) -> None:
+    figures = corpus.assign(
+        length=corpus[SIGNAL].map(len), size=corpus[SIGNAL].map(lambda one: (one**2).mean() ** 0.5)
+    )
+    assert figures.groupby(ORIGINAL)["length"].nunique().max() == 1
+    size = figures.groupby(LABEL)["size"].mean()
+    assert size[FAKE] == pytest.approx(size[REAL], rel=0.01)
+
+
+def test_it_ranks_what_it_was_fitted_on_and_every_answer_is_a_demonstration(
+    detector: SpeechDetector, corpus
+) -> None:
+    rows = corpus[corpus[PART] == Part.TRAIN]
+    said = detector.answers(list(rows[SIGNAL]))
+    fake = (rows[LABEL] == FAKE).to_numpy()
+    assert said["both"][fake].mean() > said["both"][~fake].mean() + 1
+    assert set(said["note"]) == {DEMONSTRATION}
+    assert not said["reason"].str.contains("image").any()
+    assert set(READERS) <= set(said.columns)
+
+
+def test_it_answers_the_same_when_it_was_saved_and_loaded(
+    detector: SpeechDetector, corpus, tmp_path: Path
+) -> None:
+    place = save_speech_detector(tmp_path / "speech", detector)
+    assert is_speech_detector(place)
+    signals = list(corpus[SIGNAL][:5])
+    again = load_speech_detector(place).answers(signals)
+    assert again.equals(detector.answers(signals))
+
+
+def test_a_card_that_was_changed_is_refused(detector: SpeechDetector, tmp_path: Path) -> None:
+    place = save_speech_detector(tmp_path / "speech", detector) / CARD
+    text = place.read_text(encoding="utf-8")
+    place.write_text(text.replace('"intercept"', '"interzept"', 1), encoding="utf-8")
+    with pytest.raises(ModelError):
+        load_speech_detector(place.parent)
+    card = unsealed(text.encode(), place)
+    card.pop("sha256", None)
+    card["readers"][0]["deviation"][0] = 0.0
+    place.write_text(sealed(json.loads(json.dumps(card))), encoding="utf-8")
+    with pytest.raises(ModelError, match="do not fit together"):
+        load_speech_detector(place.parent)
+
+
+def test_what_is_missing_or_something_else_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_speech_detector(tmp_path)
+    (tmp_path / CARD).write_text(sealed({"kind": "detector"}), encoding="utf-8")
+    with pytest.raises(ModelError, match="no detector of speech"):
+        load_speech_detector(tmp_path)
+
+
+def test_lines_that_are_too_short_make_no_corpus() -> None:
+    files = {"room/nl/line-m.ogg": recording(np.ones(100) * 0.1)}
+    with pytest.raises(DataError, match="no line is long enough"):
+        corpus_of_lines(files, SpeechRecipe(lines=LINES), RUNTIME)

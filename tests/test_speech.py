@@ -1,0 +1,68 @@
+"""The command line of the demonstration on speech: trained on lines, asked about recordings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from auditkit import speech
+from auditkit.detecting import UNREADABLE, Tally
+from auditkit.detection.speech.corpus import SpeechRecipe, corpus_of_lines
+from auditkit.detection.speech.detector import DEMONSTRATION, SpeechDetector, load_speech_detector
+from auditkit.errors import AuditkitError, UsageError
+from auditkit.runtime import Runtime
+from tests.detection.speech.test_detector import recording, spoken
+
+RUNTIME = Runtime(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SpeechDetector]:
+    rng = np.random.default_rng(0)
+    files = {
+        f"room/{language}/line{line}-{voice}.ogg": recording(spoken(pitch, rng))
+        for language, many in (("nl", 45), ("cs", 3))
+        for voice, pitch in (("m", 220.0), ("v", 130.0))
+        for line in range(many)
+    }
+    corpus = corpus_of_lines(files, SpeechRecipe(lines=20), RUNTIME)
+    place = tmp_path_factory.mktemp("speech") / "detector"
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(speech, "speech_corpus", lambda *_: corpus)
+        return place, speech.train_and_save_speech(place, {"lines": 20}, RUNTIME)
+
+
+def test_what_it_is_worth_is_told_by_language_and_called_a_demonstration(
+    trained: tuple[Path, SpeechDetector],
+) -> None:
+    told = list(speech.told_of_speech(trained[1]))
+    assert [one.split(",")[0] for one in told[:2]] == ["Czech", "Dutch"]
+    assert all("AUC" in one and "real lines called fake" in one for one in told[:2])
+    assert told[-1] == DEMONSTRATION
+
+
+def test_recordings_are_answered_and_others_have_a_row_that_says_why(
+    trained: tuple[Path, SpeechDetector], tmp_path: Path
+) -> None:
+    (tmp_path / "a.wav").write_bytes(recording(spoken(200.0, np.random.default_rng(1))))
+    (tmp_path / "b.wav").write_bytes(recording(np.zeros(16_000)))
+    (tmp_path / "c.txt").write_text("no sound", encoding="utf-8")
+    detector, tally = load_speech_detector(trained[0]), Tally()
+    rows = list(tally.counted(speech.detect_speech([tmp_path], detector, RUNTIME, alpha=0.05)))
+    assert [Path(one.file).name for one in rows] == ["a.wav", "b.wav", "c.txt"]
+    assert DEMONSTRATION in rows[0].why
+    assert 0 < rows[0].p_value <= 1
+    assert [one.answer for one in rows[1:]] == [UNREADABLE, UNREADABLE]
+    assert "too little" in rows[1].why
+    told = list(speech.told_of_recordings(tally, detector))
+    assert DEMONSTRATION in told
+    assert any("four people" in one for one in told)
+
+
+def test_a_choice_there_is_not_and_an_empty_folder_are_refused(
+    trained: tuple[Path, SpeechDetector], tmp_path: Path
+) -> None:
+    with pytest.raises(AuditkitError, match="linez"):
+        speech.train_and_save_speech(tmp_path / "x", {"linez": 30}, RUNTIME)
+    with pytest.raises(UsageError, match="no file"):
+        speech.detect_speech([tmp_path], trained[1], RUNTIME, alpha=0.05)
