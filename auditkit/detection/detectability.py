@@ -54,7 +54,7 @@ class Fitted:
 
 @dataclass(frozen=True, kw_only=True)
 class Stranger:
-    """What a detector that never saw the generator says: AUC, and shares of its answers."""
+    """What a detector not fitted to the generator says: AUC, and shares of its answers."""
 
     made: Estimate
     found: Estimate  # made images that it calls fake

@@ -159,9 +159,20 @@ def test_the_detector_that_ships_is_asked_where_pictures_are_large_enough(monkey
         "auditkit.checks.inside.detectability.load_detector", lambda: tiny_detector()
     )
     findings, section = parted(Detectability(images=60).run(large()))
-    assert findings[1].metric == "AUC of a detector fitted on others"
+    assert findings[1].metric == "AUC of the detector that ships"
     assert findings[1].unit is Unit.NUMBER
     assert "auditkit's own detector" in list(section.views[0].frame["detector"])
+    assert "real images of meadow, sea and fakes by nearest, zeros, linear." in section.text
+    assert "it has seen" not in section.text
+
+
+def test_a_detector_that_knows_the_data_is_not_called_a_stranger(monkeypatch):
+    monkeypatch.setattr(
+        "auditkit.checks.inside.detectability.load_detector", lambda: tiny_detector()
+    )
+    made = large()
+    made = replace(made, table=replace(made.table, name="sea"))
+    assert "So it has seen real images of sea" in parted(Detectability(images=60).run(made))[1].text
 
 
 def large():

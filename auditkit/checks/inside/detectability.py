@@ -9,7 +9,7 @@ from auditkit.checks.base import at_least, finding, percent
 from auditkit.checks.released import Detectability
 from auditkit.data.schema import Kind
 from auditkit.detection.detectability import Fitted, Stranger, fitted, stranger
-from auditkit.detection.files import load_detector
+from auditkit.detection.files import Detector, load_detector
 from auditkit.errors import ModelError, NotApplicable
 from auditkit.models.predictor import Images
 from auditkit.results import Finding, Intervals, Section, Unit
@@ -34,7 +34,8 @@ def run(check: Detectability, subject: Subject) -> Iterator[Finding | Section]:
     found = fitted(made, real, groups, subject.runtime)
     yield _best(check, max(found, key=lambda one: one.made.value))
     try:
-        other = stranger(load_detector(), made, real, groups, subject.runtime)
+        detector = load_detector()
+        other = stranger(detector, made, real, groups, subject.runtime)
     except ModelError:  # whose message would name folders of this machine
         yield _section(found, None, f"{NOT_ASKED}: it cannot be read in this installation.")
         return
@@ -42,11 +43,22 @@ def run(check: Detectability, subject: Subject) -> Iterator[Finding | Section]:
         yield _section(found, None, f"{NOT_ASKED}: {error}.")
         return
     yield _of_stranger(other)
-    yield _section(
-        found,
-        other,
-        "auditkit's own detector never saw this generator, and was fitted on other images.",
+    yield _section(found, other, _learned(detector, subject.table.name))
+
+
+def _learned(detector: Detector, data: str) -> str:
+    """What the detector that ships has seen: it may know images of this kind."""
+    sources, generators = (
+        [str(one) for one in detector.facts.get(name, ())] for name in ("sources", "generators")
     )
+    known = f"real images of {', '.join(sources) or 'sources that its card does not name'}"
+    made = ", ".join(generators) or "generators that its card does not name"
+    same = (
+        f" So it has seen real images of {data}, though not what this generator makes."
+        if data in sources
+        else ""
+    )
+    return f"auditkit's own detector learned from {known} and fakes by {made}.{same}"
 
 
 def _real(subject: Subject, made: np.ndarray, most: int) -> tuple[np.ndarray, np.ndarray]:
@@ -87,12 +99,12 @@ def _best(check: Detectability, best: Fitted) -> Finding:
 
 def _of_stranger(other: Stranger) -> Finding:
     return finding(
-        f"The detector that ships with auditkit, which never saw this generator, finds "
+        f"The detector that ships with auditkit, which was not fitted to this generator, finds "
         f"{percent(other.found.value)} of the made images, calls "
         f"{percent(other.false_alarms.value)} of the real ones fake and gives no answer on "
         f"{percent(other.silent.value)} (AUC of its scores {other.made.value:.2f}).",
         other.made,
-        metric="AUC of a detector fitted on others",
+        metric="AUC of the detector that ships",
         unit=Unit.NUMBER,
         null=0.5,
     )
