@@ -220,7 +220,7 @@ class Part:
 
 
 PARTS = (
-    Part(name="figures", settings=FIGURES, measure=figures, tables=200),
+    Part(name="figures", settings=FIGURES, measure=figures, tables=400),
     Part(name="alarms", settings=ALARMS, measure=alarms, tables=200),
 )
 
