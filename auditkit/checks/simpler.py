@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from auditkit.checks.base import CHECKS, at_most, finding, percent, points
-from auditkit.data.schema import Task
+from auditkit.data.schema import Kind, Schema, Task
 from auditkit.errors import NotApplicable
 from auditkit.models import baselines
 from auditkit.models.baselines import Baseline
@@ -183,6 +183,9 @@ def _baselines(subject: Subject) -> tuple[Baseline, ...]:
     schema, seed = subject.table.schema, subject.runtime.seed
     if not schema.features:
         raise NotApplicable("the file has no feature columns to fit a simpler model on")
+    sizes = {one.shape for one in subject.frame[_pictures(schema)].to_numpy().ravel()}
+    if len(sizes) > 1:
+        raise NotApplicable("the images are of several sizes: no simpler model here takes them")
     if subject.train is not None:
         train = (subject.train.frame, subject.train_expected)
         found = baselines.fitted(train, subject.frame, schema, seed=seed)
@@ -192,6 +195,10 @@ def _baselines(subject: Subject) -> tuple[Baseline, ...]:
     if not found:
         raise NotApplicable("too few rows of one answer to fit a simpler model")
     return found
+
+
+def _pictures(schema: Schema) -> list[str]:
+    return [one.name for one in schema.features if one.kind is Kind.IMAGE]
 
 
 def _capital(name: str) -> str:

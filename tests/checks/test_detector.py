@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from auditkit.checks.base import CHECKS
@@ -155,3 +156,11 @@ def test_a_report_comes_out_the_same_twice(elsewhere: Subject):
     for name in ("detector", "abstaining"):
         first, second = outcome(name, elsewhere)[0], outcome(name, again)[0]
         assert [one.message for one in first] == [one.message for one in second]
+
+
+def test_a_simpler_model_says_why_it_takes_no_images_of_several_sizes():
+    images = pd.concat(
+        [planted_corpus(20, side=32), planted_corpus(20, side=48)], ignore_index=True
+    )
+    with pytest.raises(NotApplicable, match="several sizes"):
+        list(CHECKS["simpler-model"]().run(detector_subject(images)))

@@ -150,11 +150,12 @@ def curves(positives: NDArray[Any], negatives: NDArray[Any]) -> Floats:
     draws = positives.shape[1]
     # One after the other along one axis, so that all are interpolated at once.
     shift = 2.0 * np.arange(draws)[:, None]
-    false, true = (
-        np.concatenate([np.zeros((1, draws)), np.cumsum(side[::-1], axis=0)]).T
-        / side.sum(axis=0)[:, None]
-        for side in (negatives, positives)
-    )
+    with np.errstate(invalid="ignore"):  # 0 / 0 where a draw lacks an outcome: it has no curve
+        false, true = (
+            np.concatenate([np.zeros((1, draws)), np.cumsum(side[::-1], axis=0)]).T
+            / side.sum(axis=0)[:, None]
+            for side in (negatives, positives)
+        )
     grid = (np.arange(STEPS) + 0.5) / STEPS
     found = np.interp((grid + shift).ravel(), (false + shift).ravel(), true.ravel())
     return np.asarray(found.reshape(draws, STEPS))

@@ -21,6 +21,13 @@ def brute(first: tuple, second: tuple) -> float:
     return float(np.abs(np.interp(grid, *first) - np.interp(grid, *second)).mean())
 
 
+def test_a_draw_without_an_outcome_has_no_curve_and_warns_nobody():
+    positives, negatives = np.array([[0, 1], [0, 2]]), np.array([[1, 1], [1, 1]])
+    lacking, whole = curves(positives, negatives)
+    assert np.isnan(lacking).all()
+    assert np.isfinite(whole).all()
+
+
 def test_a_perfect_curve_and_a_coin_enclose_one_half():
     perfect = roc(np.array([0, 5]), np.array([5, 0]))
     coin = roc(np.array([5]), np.array([5]))
