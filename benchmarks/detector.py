@@ -180,7 +180,7 @@ def _generators(rows: Sequence[Figures]) -> Any:
                 cells.append(
                     f"{one['auc']['value']:.3f}, {one['found']['value']:.2f}"
                     if one
-                    else "in training"
+                    else "learned from"
                 )
             yield [name, condition, *cells]
 
