@@ -83,20 +83,22 @@ def detect_speech(
     ]
     if not files:
         raise UsageError("there is no file in what was named; give recordings or folders of them")
-    rng = runtime.rng("speech asked")
-    return (_row(file, detector, rng, alpha) for file in files)
+    return (_row(file, detector, runtime, alpha) for file in files)
 
 
 def told_of_recordings(tally: Tally, detector: SpeechDetector) -> Iterator[str]:
     """How many of each answer, and what these are worth."""
     yield ", ".join(f"{count:,} {answer}" for answer, count in sorted(tally.counts.items()))
     yield DEMONSTRATION
-    for limit in detector.facts["limits"]:
+    for limit in detector.facts.get("limits", ()):
         yield f"limit: {limit}"
 
 
-def _row(file: Path, detector: SpeechDetector, rng: np.random.Generator, alpha: float) -> Row:
+def _row(file: Path, detector: SpeechDetector, runtime: Runtime, alpha: float) -> Row:
+    rng = runtime.rng("speech asked")  # of each anew: who else is asked changes no answer
     try:
+        if file.exists() and not file.is_file():
+            raise DataError("it is no file: give a recording")
         if file.stat().st_size > LARGEST:
             raise DataError(f"it has more than {LARGEST:,} bytes: give a shorter recording")
         samples, rate = decode(file.read_bytes(), file.name)

@@ -44,16 +44,20 @@ def test_what_it_is_worth_is_told_by_language_and_called_a_demonstration(
 def test_recordings_are_answered_and_others_have_a_row_that_says_why(
     trained: tuple[Path, SpeechDetector], tmp_path: Path
 ) -> None:
+    (tmp_path / "0").mkdir()
     (tmp_path / "a.wav").write_bytes(recording(spoken(200.0, np.random.default_rng(1))))
     (tmp_path / "b.wav").write_bytes(recording(np.zeros(16_000)))
     (tmp_path / "c.txt").write_text("no sound", encoding="utf-8")
     detector, tally = load_speech_detector(trained[0]), Tally()
     rows = list(tally.counted(speech.detect_speech([tmp_path], detector, RUNTIME, alpha=0.05)))
-    assert [Path(one.file).name for one in rows] == ["a.wav", "b.wav", "c.txt"]
+    assert [Path(one.file).name for one in rows] == ["0", "a.wav", "b.wav", "c.txt"]
+    assert "no file" in rows.pop(0).why
     assert DEMONSTRATION in rows[0].why
     assert 0 < rows[0].p_value <= 1
     assert [one.answer for one in rows[1:]] == [UNREADABLE, UNREADABLE]
     assert "too little" in rows[1].why
+    twice = list(speech.detect_speech([tmp_path / "a.wav"] * 2, detector, RUNTIME, alpha=0.05))
+    assert twice[0] == twice[1] == rows[0]  # whoever else is asked
     told = list(speech.told_of_recordings(tally, detector))
     assert DEMONSTRATION in told
     assert any("four people" in one for one in told)

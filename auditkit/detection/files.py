@@ -23,6 +23,7 @@ from auditkit.runtime import Runtime
 WEIGHTS = "model.safetensors"
 KIND = "detector"  # what the card calls itself
 DEFAULT = "default"  # the folder of this package with the detector that ships
+SENTENCES = ("sources", "generators", "limits", "notes")  # facts that are lists of text
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -76,13 +77,32 @@ def load_detector(folder: Path | str | None = None) -> Detector:
         panel = Panel()
         panel.load_state_dict(load_tensors(weights))
         law = Calibration.from_dict(card["calibration"])
-        facts = dict(card["facts"])
+        facts = facts_of(card["facts"])
     except (KeyError, TypeError, DataError, SafetensorError, RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise ModelError(f"{place} holds no detector of this version: {reason}") from error
     return Detector(
         panel=panel.eval(), calibration=law, facts=facts, sha256=sha256(text).hexdigest()
     )
+
+
+def facts_of(raw: Any) -> dict[str, Any]:
+    """The facts of a card, which may be a stranger's. Raises DataError for what is none of ours.
+
+    What is shown of them is text that steers no terminal.
+    """
+    if not isinstance(raw, dict):
+        raise DataError("its facts are no table")
+    seed = raw.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise DataError("its seed is no number from 0 on")
+    facts = dict(raw)
+    for name in (one for one in SENTENCES if one in raw):
+        said = raw[name]
+        if not isinstance(said, list) or not all(isinstance(one, str) for one in said):
+            raise DataError(f"{name!r} of its facts is no list of text")
+        facts[name] = ["".join(c if c.isprintable() else " " for c in one) for one in said]
+    return facts
 
 
 def _bytes(path: Path) -> bytes:

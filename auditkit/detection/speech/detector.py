@@ -19,6 +19,7 @@ from torch import nn
 from auditkit.detection.calibration import ALPHA, Calibration, answers, calibrated
 from auditkit.detection.conformal import numbers
 from auditkit.detection.corpus import FAKE, LABEL, ORIGINAL, PART, SOURCE, Part
+from auditkit.detection.files import facts_of
 from auditkit.detection.members.table import Member
 from auditkit.detection.panel import Readings
 from auditkit.detection.patches import SIDE
@@ -55,6 +56,9 @@ READERS: Mapping[str, Member] = {
         _member("voice", "the average sound: voice, microphone and room", control=True),
     )
 }
+
+# Numbers that each looks at.
+FEATURES = {"slow": 4 * BANDS, "fast": 4 * BANDS, "both": 8 * BANDS, "voice": BANDS}
 
 
 def read_cepstra(signal: Floats) -> dict[str, Floats]:
@@ -158,11 +162,13 @@ def load_speech_detector(folder: Path) -> SpeechDetector:
     try:
         readers = tuple(_reader(one) for one in card["readers"])
         law = Calibration.from_dict(card["calibration"], READERS)
-        if len(readers) != len(READERS):
-            raise DataError(f"it has {len(readers)} readers, this version {len(READERS)}")
+        sizes = {name: len(one.mean) for name, one in zip(READERS, readers, strict=True)}
+        if sizes != FEATURES:
+            raise DataError(f"its readers look at {sizes}, those of this version at {FEATURES}")
+        facts = facts_of(card["facts"])
     except (KeyError, TypeError, ValueError, DataError) as error:
         raise ModelError(f"{folder} holds no speech detector of this version: {error}") from error
-    return SpeechDetector(readers=readers, calibration=law, facts=card["facts"])
+    return SpeechDetector(readers=readers, calibration=law, facts=facts)
 
 
 def is_speech_detector(folder: Path) -> bool:

@@ -115,6 +115,13 @@ def test_a_card_that_was_changed_is_refused(detector: SpeechDetector, tmp_path: 
     place.write_text(sealed(json.loads(json.dumps(card))), encoding="utf-8")
     with pytest.raises(ModelError, match="do not fit together"):
         load_speech_detector(place.parent)
+    card["readers"][0] = card["readers"][3]
+    place.write_text(sealed(card), encoding="utf-8")
+    with pytest.raises(ModelError, match="its readers look at"):
+        load_speech_detector(place.parent)
+    place.write_text(sealed({**unsealed(text.encode(), place), "facts": 5}), encoding="utf-8")
+    with pytest.raises(ModelError, match="no table"):
+        load_speech_detector(place.parent)
 
 
 def test_what_is_missing_or_something_else_is_refused(tmp_path: Path) -> None:
