@@ -156,11 +156,15 @@ def _created(agent: str) -> dict[str, Any]:
 def _sources(active: Mapping[str, Any]) -> tuple[str, ...]:
     """The last words of every source type that the manifest's actions name."""
     found = set()
-    for assertion in active.get("assertions") or ():
-        data = assertion.get("data")
-        if not str(assertion.get("label", "")).startswith("c2pa.actions") or not data:
-            continue
-        for action in data.get("actions") or ():
-            source = str(action.get("digitalSourceType") or "")
-            found.add(source.rsplit("/", 1)[-1])
+    for assertion in _tables(active.get("assertions")):
+        if str(assertion.get("label", "")).startswith("c2pa.actions"):
+            data = assertion.get("data")
+            for action in _tables(data.get("actions") if isinstance(data, Mapping) else ()):
+                source = str(action.get("digitalSourceType") or "")
+                found.add(source.rsplit("/", 1)[-1])
     return tuple(sorted(found - {""}))
+
+
+def _tables(given: Any) -> list[Mapping[str, Any]]:
+    """The tables of a list in a stranger's manifest; whatever else stands there is passed over."""
+    return [one for one in (given if isinstance(given, list) else ()) if isinstance(one, Mapping)]

@@ -43,6 +43,7 @@ SETTINGS = frozenset(
 )
 SOFTWARE, MAKE, MODEL, COMMENT, EXIF_PART = 0x0131, 0x010F, 0x0110, 0x9286, 0x8769  # EXIF's tags
 LONGEST = 120  # characters of a stranger's text that are repeated
+LOOKED_AT = 1 << 14  # characters and bytes of it that are looked at: it may hold millions
 UNSIGNED = "not signed: anybody can write or remove it"
 
 
@@ -91,7 +92,7 @@ def _marks(part: Part) -> list[Mark]:
         case Carried.EXIF:
             return _of_exif(part.body)
         case Carried.TEXT:
-            return _of_text(part.name, part.body.decode("utf-8", "replace"))
+            return _of_text(part.name, part.body[:LOOKED_AT].decode("utf-8", "replace"))
         case Carried.MANIFEST:
             return []
 
@@ -150,5 +151,6 @@ def _words(value: object) -> str:
 
 
 def _short(text: str) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    seen = text[:LOOKED_AT]
+    line = " ".join("".join(c if c.isprintable() else " " for c in seen).split())
     return line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image, PngImagePlugin
 
+from auditkit.data.pictures import quiet
 from auditkit.detection.marks.containers import XMP_KEYWORD
 from auditkit.detection.marks.reading import declares_made, marks_of
 from auditkit.errors import DataError
@@ -19,6 +20,8 @@ from auditkit.statistics.intervals import rate_interval
 
 FORMATS = ("PNG", "JPEG", "WEBP")
 LARGEST = 50_000_000  # pixels: a larger picture is not opened
+OF_PNG = ("1", "L", "LA", "P", "RGB", "RGBA", "I", "I;16")  # modes that a PNG can hold
+OF_SEGMENT = 65_504  # bytes of XMP that a JPEG has room for in one piece
 QUALITIES = (95, 85, 75, 60, 50)
 
 
@@ -81,11 +84,14 @@ def _opens(content: bytes) -> bool:
 
 def _opened(content: bytes) -> Image.Image:
     try:
-        found = Image.open(BytesIO(content), formats=FORMATS)
+        with quiet:
+            found = Image.open(BytesIO(content), formats=FORMATS)
         if found.width * found.height > LARGEST:
             raise DataError(f"a picture of {found.size} pixels is too large to be saved again")
         found.load()
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+    except DataError:
+        raise
+    except Exception as error:  # decoders fail in any way on bytes that somebody bent
         raise DataError(f"a picture cannot be opened to be saved again: {error}") from error
     return found
 
@@ -122,7 +128,9 @@ def _carefully_as_png(content: bytes) -> bytes:
 
 def _carefully_as_jpeg(content: bytes) -> bytes:
     found = _opened(content)
-    told = {"xmp": found.info["xmp"]} if "xmp" in found.info else {}
+    told = {}
+    if 0 < len(_bytes(found.info.get("xmp", b""))) <= OF_SEGMENT:  # a longer one is lost
+        told = {"xmp": _bytes(found.info["xmp"])}
     return _saved(_plain(found), "JPEG", quality=75, **told)
 
 
@@ -133,12 +141,18 @@ def _plain(found: Image.Image) -> Image.Image:
 
 def _saved(picture: Image.Image, kind: str, **options: Any) -> bytes:
     file = BytesIO()
+    if kind == "PNG" and picture.mode not in OF_PNG:
+        picture = picture.convert("RGB")
     picture.save(file, kind, **options)
     return file.getvalue()
 
 
 def _text(packet: bytes | str) -> str:
     return packet if isinstance(packet, str) else packet.decode("utf-8", "replace")
+
+
+def _bytes(packet: bytes | str) -> bytes:
+    return packet.encode() if isinstance(packet, str) else packet
 
 
 WAYS: tuple[Way, ...] = (

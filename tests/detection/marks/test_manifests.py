@@ -144,3 +144,16 @@ def test_a_broken_manifest_is_said_to_be_unreadable():
     pytest.importorskip("c2pa")
     (mark,) = marks_of(PNG_WITH_BOX)
     assert not mark.holds
+
+
+@pytest.mark.parametrize(
+    "assertions",
+    [
+        {"label": "c2pa.actions"},
+        ["c2pa.actions", None, {"label": "c2pa.actions", "data": "text"}],
+        [{"label": "c2pa.actions.v2", "data": {"actions": ["text", None]}}],
+        [{"label": "c2pa.actions.v2", "data": {"actions": {"digitalSourceType": "x"}}}],
+    ],
+)
+def test_a_manifest_of_other_things_names_no_source(assertions):
+    assert manifests._sources({"assertions": assertions}) == ()

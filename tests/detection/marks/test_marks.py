@@ -135,6 +135,23 @@ def test_a_marked_file_that_cannot_be_opened_is_left_out():
     assert {one.kept.n for one in kept} == {1}
 
 
+def test_what_a_format_cannot_hold_is_lost_and_no_fault():
+    file = io.BytesIO()
+    Image.new("CMYK", (8, 8)).save(file, "JPEG", xmp=xmp_packet(ORIGIN).encode())
+    assert {one.kept.n for one in survival([file.getvalue()])} == {1}
+    carried = PngImagePlugin.PngInfo()
+    carried.add_itxt("XML:com.adobe.xmp", xmp_packet(ORIGIN) + " " * 70_000)
+    kept = {one.way.title: one.kept.value for one in survival([plain(pnginfo=carried)])}
+    assert kept["saved as PNG with its XMP"] == 1
+    assert kept["saved as JPEG 75 with its XMP"] == 0  # a segment of a JPEG ends at 64 KiB
+
+
+def test_of_long_texts_the_beginning_is_looked_at(monkeypatch):
+    monkeypatch.setattr("auditkit.detection.marks.reading.LOOKED_AT", 50)
+    (mark,) = marks_of(with_text("parameters", " " * 60 + "a cat"))
+    assert mark.says == "parameters: "
+
+
 def test_a_contact_sheet_holds_each_picture_once():
     four = np.stack([np.full((1, 2, 2), value, dtype=np.uint8) for value in (10, 20, 30, 40)])
     sheet = contact_sheet(four, gap=1)
