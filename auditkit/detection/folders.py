@@ -177,7 +177,8 @@ def _told(folder: Path, paths: Sequence[str]) -> pd.DataFrame:
                 f"{place} has a column {name!r}, which the folders tell: remove or rename it"
             )
     named = frame[FILE].astype(str).str.replace("\\", "/").str.removeprefix("./")
-    strange = [one for one in named if one not in set(paths)]
+    known = set(paths)
+    strange = [one for one in named if one not in known]
     if strange:
         raise DataError(
             f"{place} names {strange[0]!r}, which is no image there; files are named from the "
