@@ -95,7 +95,7 @@ def detect(
 
     Raises UsageError where alpha is finer than the calibration can tell, or there is no file.
     """
-    fewest = min(one.originals for one in detector.calibration.reals.values())
+    fewest = min(one.originals for one in detector.calibration.kinds.values())
     finest = 1 / (fewest + 1)
     if not finest <= alpha < 1:
         raise UsageError(
@@ -194,7 +194,8 @@ def _answered(
         lines = iter(answers(readings, detector.calibration, alpha=alpha).to_dict("records"))
     for place, look in zip(batch, looks, strict=True):
         if isinstance(look, _Look):
-            yield _said(place, look, next(lines), detector.calibration.edges)
+            edges = detector.calibration.of(look.sides).edges
+            yield _said(place, look, next(lines), edges)
         else:
             yield _refused(place, look)
 

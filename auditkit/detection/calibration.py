@@ -2,11 +2,12 @@
 
 The p-value is conformal: among real images exchangeable with those of any kind that was calibrated
 on, "fake" is said at most a share alpha of the time. Of other sources nothing is promised, and
-nothing of the fakes that are found: there it is measured.
+nothing of the fakes that are found: there it is measured. Small images hold less evidence than
+large ones, so either are calibrated by themselves.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any, Self
 
@@ -31,10 +32,15 @@ STRANGE = 0.01  # an image further out than all but this share of every kind is 
 SUSPICIOUS = 0.1  # a member is, of an image beyond all but this share of real ones
 FEWEST = 20  # originals of either class: with fewer no p-value reaches ALPHA
 ALONE = 40  # originals from which a source is a kind of its own
+TOGETHER = FEWEST - 1  # from which several are one kind: a p-value can then reach ALPHA
+SMALL = 48  # pixels of the shorter side; smaller images are calibrated by themselves
 LEAST = 1e-9  # standard deviation of a member that says the same of all
-CAP = 4.0  # standard deviations: a member that is sure of itself outvotes no two others
+CAP = 20.0  # standard deviations: beyond them a member is as sure as it can be
+RIDGE = 0.03  # how little the members' weights are held back; their logits are standardised
+FOLDS = 5
 MADE = "made images"
 GUARD = ", image by image"
+LITTLE = f" under {SMALL} pixels"
 
 
 class Answer(StrEnum):
@@ -49,26 +55,40 @@ class Answer(StrEnum):
 class Calibration:
     """What was learned from images that no member was fitted on; plain numbers, for JSON.
 
-    centre and spread, one for each member, are of real images; a member finds an image suspicious
-    above its edge, which at most 1 in 10 real images of any kind exceed. The probability of a fake,
-    where fakes are as many as reals, is the logistic function of slope * score + intercept, at most
-    surest. reals are the scores of real images by kind, clouds the spectra by kind, with those of
-    `MADE`.
+    centre, spread and weights, one for each member, make a score of the members' logits: the mean
+    of those that vote, in standard deviations of real images, each by its weight. A member finds an
+    image suspicious above its edge, which at most 1 in 10 real images of any kind exceed. The
+    probability of a fake, where fakes are as many as reals, is the logistic function of slope *
+    score + intercept, at most surest. reals are the scores of real images by kind, clouds the
+    spectra by kind, with those of `MADE`. small is the same for images under `SMALL` pixels, where
+    enough of them were calibrated on.
     """
 
     centre: tuple[float, ...]
     spread: tuple[float, ...]
+    weights: tuple[float, ...]
     edges: tuple[float, ...]
     slope: float
     intercept: float
     surest: float
     reals: Mapping[str, Tail]
     clouds: Mapping[str, Cloud]
+    small: "Calibration | None" = None
+
+    @property
+    def kinds(self) -> dict[str, Tail]:
+        """All kinds of real images, those of small ones by a longer name."""
+        little = {} if self.small is None else self.small.reals
+        return {**self.reals, **{name + LITTLE: one for name, one in little.items()}}
 
     @property
     def promised(self) -> dict[str, Tail]:
         """The kinds of which it is promised how rarely "fake" is said; the others only guard."""
-        return {name: one for name, one in self.reals.items() if not name.endswith(GUARD)}
+        return {name: one for name, one in self.kinds.items() if GUARD not in name}
+
+    def of(self, sides: tuple[int, int]) -> "Calibration":
+        """What holds for an image of this height and width."""
+        return self.small if self.small is not None and min(sides) < SMALL else self
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -79,13 +99,14 @@ class Calibration:
         """What `to_dict` wrote. Raises DataError where a part is missing or impossible."""
         if not isinstance(raw, Mapping):
             raise DataError("the calibration is not one that auditkit wrote: it is no table")
-        members = {name: numbers(raw, name) for name in ("centre", "spread", "edges")}
+        members = {name: numbers(raw, name) for name in ("centre", "spread", "weights", "edges")}
         slope, intercept, surest = numbers(
             {"law": [raw.get(name) for name in ("slope", "intercept", "surest")]}, "law"
         )
         if any(len(one) != len(table) for one in members.values()):
             raise DataError(f"the calibration is of other members; this version has {len(table)}")
-        if slope < 0 or not 0.5 <= surest < 1 or min(members["spread"]) <= 0:
+        possible = slope >= 0 and 0.5 <= surest < 1 and min(members["spread"]) > 0
+        if not possible or min(members["weights"]) < 0 or not max(members["weights"]) > 0:
             raise DataError("the calibration is not one that auditkit wrote: impossible figures")
         return cls(
             **members,
@@ -94,6 +115,7 @@ class Calibration:
             surest=surest,
             reals={name: Tail.from_dict(one) for name, one in tables(raw, "reals").items()},
             clouds={name: Cloud.from_dict(one) for name, one in tables(raw, "clouds").items()},
+            small=_small_of(raw, table),
         )
 
 
@@ -117,15 +139,35 @@ def calibrated(
     whose = np.asarray(original)
     _require_enough(readings, fake, whose)
     named = np.full(len(whose), "real images") if source is None else np.asarray(source).astype(str)
+    little = readings.sides.min(axis=1) < SMALL
+    parts = [
+        _learned(_only(readings, at), fake[at], whose[at], named[at], table)
+        for at in (~little, little)
+        if _enough(fake[at], whose[at])
+    ]
+    if len(parts) == 2:
+        return replace(parts[0], small=parts[1])
+    return _learned(readings, fake, whose, named, table)
+
+
+def _learned(
+    readings: Readings,
+    fake: NDArray[np.bool_],
+    whose: Labels,
+    named: Labels,
+    table: Mapping[str, Member],
+) -> Calibration:
+    """What is learned from images of all sizes alike."""
     kinds = _kinds(whose, named, ~fake)
     centre, spread, left_out = _standard(readings.logits[~fake], whose[~fake])
     members = (readings.logits - centre) / spread
     members[~fake] = left_out
-    score = _score(members, table)
+    weights, score = _weighed(members.clip(-CAP, CAP), fake, whose, table)
     slope, intercept, surest = _logistic(score, fake, whose)
     return Calibration(
         centre=rounded(centre),
         spread=rounded(spread),
+        weights=rounded(weights),
         edges=rounded(
             [
                 max(
@@ -162,27 +204,41 @@ def answers(
     a fake. reason says why there is no answer. table names the members, where they are not those
     of images.
     """
+    if law.small is None:
+        return _answered(readings, law, alpha, table)
+    little = readings.sides.min(axis=1) < SMALL
+    parts = [
+        _answered(_only(readings, at), one, alpha, table).set_index(np.flatnonzero(at))
+        for at, one in ((~little, law), (little, law.small))
+    ]
+    return pd.concat(parts).sort_index()
+
+
+def _answered(
+    readings: Readings, law: Calibration, alpha: float, table: Mapping[str, Member]
+) -> pd.DataFrame:
     everything = np.hstack([readings.logits, readings.spectra])
     read = np.asarray(np.isfinite(everything).all(axis=1))
     members = (readings.logits - np.array(law.centre)) / np.array(law.spread)
     members = np.where(read[:, None], members, 0)
     spectra = np.where(read[:, None], readings.spectra, 0)
-    score = _score(members, table)
-    chance = expit(law.slope * score + law.intercept).clip(1 - law.surest, law.surest)
+    weights = np.array(law.weights)
+    score = members.clip(-CAP, CAP) @ weights
     rare = np.max([one.p_value(score) for one in law.reals.values()], axis=0)
     strange = np.max([one.as_far(spectra) for one in law.clouds.values()], axis=0)
+    odds = law.slope * score + law.intercept
     found = pd.DataFrame(
         {
             "answer": "",
             "reason": "",
-            "probability": np.where(read, chance, 0.5),
+            "probability": np.where(read, expit(odds).clip(1 - law.surest, law.surest), 0.5),
             "p_value": np.where(read, rare, 1),
             "strange": strange,
-            "score": score,
+            "score": odds,
             **{name: members[:, i] for i, name in enumerate(table)},
         }
     )
-    suspicious = np.asarray(members > np.array(law.edges))[:, _voting(table)]
+    suspicious = (members > np.array(law.edges)) @ weights / weights.sum()
     found["reason"] = _reasons(found, suspicious, alpha)
     found.loc[~read, "reason"] = "its members gave no number"
     found.loc[readings.sides.min(axis=1) < SMALLEST, "reason"] = (
@@ -193,13 +249,14 @@ def answers(
     return found
 
 
-def _reasons(found: pd.DataFrame, suspicious: NDArray[np.bool_], alpha: float) -> Labels:
+def _reasons(found: pd.DataFrame, suspicious: Floats, alpha: float) -> Labels:
     """Why there is no answer, (n,): the last that holds; empty where there is one.
 
-    suspicious (n, voting members) says which would have called the image fake alone.
+    suspicious (n,) is the share of the voting members, by weight, that would have called the image
+    fake alone.
     """
     likely, rare = found["probability"] > 0.5, found["p_value"] <= alpha
-    many = suspicious.mean(axis=1) >= 0.5
+    many = suspicious >= 0.5
     reasons = np.full(len(found), "", dtype=object)
     reasons[likely != many] = "its members disagree"
     reasons[likely & ~rare] = "not settled: real images look like this too often"
@@ -222,7 +279,7 @@ def _kinds(
     }
     large = [name for name, size in sizes.items() if size >= ALONE]
     small = [name for name in sizes if name not in large]
-    together = len(pd.unique(original[real & np.isin(source, small)])) >= ALONE
+    together = len(pd.unique(original[real & np.isin(source, small)])) >= TOGETHER
     groups = [[name] for name in large] + [small] * (together or not large)
     kinds = {", ".join(one): (real & np.isin(source, one), original) for one in groups if one}
     image = np.arange(len(original))
@@ -231,6 +288,10 @@ def _kinds(
         if rows.sum() >= ALONE:
             kinds[name + GUARD] = (rows, image)
     return kinds
+
+
+def _enough(fake: NDArray[np.bool_], original: Labels) -> bool:
+    return min(len(pd.unique(original[one])) for one in (~fake, fake)) >= FEWEST
 
 
 def _require_enough(readings: Readings, fake: NDArray[np.bool_], original: Labels) -> None:
@@ -290,10 +351,53 @@ def _logistic(
     return (slope, float(law.intercept_[0]), most) if slope > 0 else (0.0, 0.0, most)
 
 
-def _voting(table: Mapping[str, Member]) -> list[int]:
-    return [place for place, one in enumerate(table.values()) if not one.control]
+def _weighed(
+    members: Floats, fake: NDArray[np.bool_], original: Labels, table: Mapping[str, Member]
+) -> tuple[Floats, Floats]:
+    """Weights (members,) of those that vote, and scores (n,) by weights that others gave.
+
+    A ridge regression with few numbers, none below 0; where no member ranks better than chance all
+    weigh alike. An original is scored by the weights of folds without it: as a new image is.
+    """
+    voting = np.array([not one.control for one in table.values()])
+    fold = pd.factorize(original)[0] % FOLDS
+    score = np.empty(len(members))
+    for one in range(FOLDS):
+        out = fold == one
+        score[out] = members[out] @ _weights(members, fake, original, ~out, voting)
+    return _weights(members, fake, original, np.ones(len(members), dtype=bool), voting), score
 
 
-def _score(members: Floats, table: Mapping[str, Member]) -> Floats:
-    """The mean of the voting members' standardised logits, none beyond `CAP`: (n,)."""
-    return np.asarray(members[:, _voting(table)].clip(-CAP, CAP).mean(axis=1))
+def _weights(
+    members: Floats,
+    fake: NDArray[np.bool_],
+    original: Labels,
+    at: NDArray[np.bool_],
+    voting: NDArray[np.bool_],
+) -> Floats:
+    """Of the rows `at`; they sum to 1, so that folds and all of them speak of one scale."""
+    weight, known = np.zeros(at.sum()), len(pd.unique(original[at]))
+    for one in (fake[at], ~fake[at]):
+        weight[one], originals = once_each(original[at][one])
+        weight[one] *= known / (2 * originals)
+    law = LogisticRegression(C=RIDGE, max_iter=1000)
+    law.fit(members[at][:, voting], fake[at], weight)
+    found = np.zeros(len(voting))
+    found[voting] = law.coef_[0].clip(0)
+    return np.asarray(found / found.sum() if found.any() else voting / voting.sum())
+
+
+def _only(readings: Readings, at: NDArray[np.bool_]) -> Readings:
+    return Readings(
+        logits=readings.logits[at], spectra=readings.spectra[at], sides=readings.sides[at]
+    )
+
+
+def _small_of(raw: Mapping[str, Any], table: Mapping[str, Member]) -> Calibration | None:
+    """The calibration of small images in a card, which has none of its own."""
+    given = raw.get("small")
+    if given is None:
+        return None
+    if not isinstance(given, Mapping) or given.get("small") is not None:
+        raise DataError("the calibration is not one that auditkit wrote: its small one is no table")
+    return Calibration.from_dict(given, table)
