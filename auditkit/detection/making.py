@@ -28,6 +28,7 @@ from auditkit.detection.reals import (
     promise_of,
     reals_of,
 )
+from auditkit.detection.remaking import MARGIN
 from auditkit.errors import UsageError, suggestion
 from auditkit.ranges import MOST, ranged, require_ranges
 from auditkit.runtime import Runtime
@@ -89,7 +90,7 @@ def made_corpus(
     """
     own = replace(runtime, seed=recipe.seed)
     device = runtime.resolved_device().partition(":")[0]
-    made_of = f"{TIMES} {STEPS} {FACES} {CLOTHES} {LEARNED} {promise_of(cuts)}"
+    made_of = f"{TIMES} {STEPS} {FACES} {CLOTHES} {LEARNED} {MARGIN} {promise_of(cuts)}"
     promise = f"{VERSION} {recipe} {KINDS} {made_of} {device}"
     return _unpacked(kept("corpus", promise, lambda: _packed(_made(recipe, cuts, own))))
 

@@ -28,6 +28,7 @@ BATCH, RATE = 16, 2e-3
 SPECTRAL = 0.02  # weight of the loss in log power against that in grey levels from 0 to 1
 FAINT = 1e-4  # power below which a frequency counts as silent
 AT_ONCE = 1 << 20  # pixels a pass
+MARGIN = SHRUNK  # mirrored pixels around an image, cut off again: see `Remaker.make`
 
 
 class Autoencoder(nn.Module):
@@ -63,7 +64,11 @@ class Remaker:
 
     @torch.inference_mode()
     def make(self, images: Sequence[Pixels], runtime: Runtime) -> list[Pixels]:
-        """Each image (1 or 3, h, w) remade, of the same size, each channel by itself."""
+        """Each image (1 or 3, h, w) remade, of the same size, each channel by itself.
+
+        Convolutions know nothing beyond the edge and leave a frame of a pixel or two, by which
+        alone fakes could be told: the frame falls on a margin, and is cut off with it.
+        """
         device = runtime.resolved_device()
         network = self.network.to(device).eval()
         made: list[Pixels] = [one[:0] for one in images]
@@ -76,7 +81,8 @@ class Remaker:
                 within = places[start : start + step]
                 stack = torch.from_numpy(np.stack([images[place] for place in within])).to(device)
                 planes = stack.flatten(0, 1)[:, None].float() / 255  # (B * C, 1, h, w)
-                found = network(planes).clamp(0, 1).mul(255).round().to("cpu", torch.uint8)
+                inner = _inside(network, planes)
+                found = inner.clamp(0, 1).mul(255).round().to("cpu", torch.uint8)
                 for place, one in zip(within, found.reshape(len(within), *shape), strict=True):
                     made[place] = one.numpy()
         return made
@@ -109,6 +115,13 @@ def fitted(
         optimizer.step()
         slower.step()
     return network.cpu().eval()
+
+
+def _inside(network: nn.Module, planes: Tensor) -> Tensor:
+    """What a network makes of planes (B, 1, h, w) with a margin, without it."""
+    down, right = (min(MARGIN, side - 1) for side in planes.shape[-2:])
+    made = network(pad(planes, (right, right, down, down), mode="reflect"))
+    return made[..., down:-down, right:-right]  # type: ignore[no-any-return]
 
 
 def log_power(images: Tensor) -> Tensor:

@@ -51,6 +51,24 @@ def test_each_channel_is_remade_by_itself() -> None:
     assert (made == made[:1]).all()  # what was grey stays grey
 
 
+def test_a_fake_has_no_frame_by_which_it_could_be_told() -> None:
+    """As if the picture went on beyond its edge: zeros there left a frame of a pixel or two.
+
+    With the frame, the step to the outermost pixel alone told fakes of photographs with an AUC of
+    .92 to 1.00.
+    """
+    network, image = Autoencoder("nearest"), smooth(1, 64)[0]
+    remaker = Remaker(name="any", network=network)
+    further = np.pad(image, ((0, 0), (32, 32), (32, 32)), mode="reflect")
+    going_on = remaker.make([further], RUNTIME)[0][:, 32:-32, 32:-32].astype(float)
+    with torch.inference_mode():
+        alone = network(torch.from_numpy(image)[None] / 255)[0].mul(255).round().numpy()
+    edge = np.ones((64, 64), dtype=bool)
+    edge[1:-1, 1:-1] = False
+    framed = np.abs(alone - going_on)[:, edge].mean()
+    assert np.abs(remaker.make([image], RUNTIME)[0] - going_on)[:, edge].mean() < 0.2 * framed
+
+
 def test_the_log_power_of_a_wave_is_at_its_frequency() -> None:
     wave = torch.cos(2 * torch.pi * 5 * torch.arange(32) / 32).expand(1, 1, 32, 32)
     power = log_power(wave + 7)[0]
