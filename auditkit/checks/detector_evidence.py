@@ -25,7 +25,7 @@ class DetectorEvidence:
     topic: ClassVar[Topic] = Topic.MISUSE
 
     images: int = ranged(16, 4, 10_000)
-    maps: int = ranged(4, 0, 20)
+    maps: int = ranged(3, 0, 20)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding for each generator, two of the tests, curves by frequency and maps."""

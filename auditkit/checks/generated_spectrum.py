@@ -34,7 +34,7 @@ class GeneratedSpectrum:
 
     rule: ClassVar[str] = "AK712"
     title: ClassVar[str] = "Spectrum of made images"
-    topic: ClassVar[Topic] = Topic.MISUSE
+    topic: ClassVar[Topic] = Topic.PERFORMANCE
 
     max_checkerboard: float | None = ranged(3.0, 0)
     max_difference: float | None = ranged(None, 0)

@@ -72,12 +72,22 @@ def test_maps_are_of_different_generators_and_say_what_was_answered(
     maps = [one for section in found[1] for one in section.views if isinstance(one, ImageScores)]
     assert len(maps) == 1
     items = maps[0].frame.groupby("item")
-    assert sorted(name[3:] for name in items.groups) == [
-        "made by cubic, of meadow",
-        "made by nearest, of meadow",
-    ]
+    assert list(items.groups) == ["image 1", "image 2"]
     assert (items.size() == 32 * 32).all()
-    assert all("members find it suspicious" in one for one in maps[0].frame["note"])
+    notes = sorted(items["note"].first())
+    assert [one.split(".")[0] for one in notes] == [
+        "Made by cubic, of meadow",
+        "Made by nearest, of meadow",
+    ]
+    assert all("Answer: fake. " in one and "members find it suspicious" in one for one in notes)
+
+
+def test_words_are_written_once_an_image_and_not_once_a_pixel(
+    found: tuple[list[Finding], list[Section]],
+) -> None:
+    maps = next(one for s in found[1] for one in s.views if isinstance(one, ImageScores))
+    letters = maps.frame["note"].str.len().sum() + maps.frame["item"].str.len().sum()
+    assert letters < 10 * len(maps.frame)
 
 
 def test_no_map_is_shown_where_none_is_wanted() -> None:
@@ -104,7 +114,7 @@ def test_fakes_that_are_photographs_have_no_band_of_their_own() -> None:
     findings, _ = outcome(detector_subject(rows.assign(image=images)))
     said = [one for one in findings if "generator" in one.where]
     assert len(said) == 1
-    assert said[0].message.startswith("No band of frequencies alone surely speaks against")
+    assert said[0].message.startswith("No band of frequencies alone surely gives away")
 
 
 def test_it_says_nothing_of_few_images_and_of_other_models() -> None:

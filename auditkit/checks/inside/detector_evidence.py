@@ -102,7 +102,7 @@ def _finding(one: Contrast) -> Finding:
     clear = gap.low > 0
     said = f"Fakes by {one.generator} are told most surely by {where}: they are worth {beside}."
     unclear = (
-        f"No band of frequencies alone surely speaks against fakes by {one.generator}; the closest "
+        f"No band of frequencies alone surely gives away fakes by {one.generator}; the closest "
         f"are {where}: {beside}."
     )
     return finding(

@@ -123,15 +123,20 @@ def map_view(
         answer = answers.loc[given.rows.index[place]]
         grey, scores = pictured(given, found, place)
         down, across = (one.ravel() for one in np.indices(grey.shape))
+        said = grounds(answer, seen.detector.calibration)
+        note = f"{_name(row)}. Answer: fake. {said}."
         frames.append(
             pd.DataFrame(
                 {
-                    "item": f"{number}: {_name(row)}",
+                    "item": f"image {number}",
                     "row": down,
                     "column": across,
                     "grey": (255 * grey).round().astype(int).ravel(),
                     "score": short(scores),
-                    "note": f"Answer: fake. {grounds(answer, seen.detector.calibration)}.",
+                    "note": [
+                        note,
+                        *[""] * (grey.size - 1),
+                    ],  # the first one is read; pages stay small
                 }
             )
         )
@@ -149,5 +154,5 @@ def map_view(
 
 def _name(row: pd.Series) -> str:
     if row[GENERATOR] == NOBODY:
-        return f"a real image of {row[SOURCE]}, called fake wrongly"
-    return f"made by {row[GENERATOR]}, of {row[SOURCE]}"
+        return f"A real image of {row[SOURCE]}, called fake wrongly"
+    return f"Made by {row[GENERATOR]}, of {row[SOURCE]}"
