@@ -17,6 +17,8 @@ Pixels = NDArray[np.uint8]
 GRID = 8  # pixels on a side of JPEG's squares
 HIGH = np.add.outer(np.arange(GRID), np.arange(GRID)) >= GRID - 1  # the upper half of frequencies
 SILENCE = 0.05  # grey levels: a square without high frequencies is not infinitely silent
+APART = 2  # pixels between lines that are compared at the edge
+FAINT = 0.5  # grey levels: less is no step
 STEPS, LEVELS = 8, 16  # the widest step that is looked for, and the fewest levels that show one
 
 
@@ -79,6 +81,24 @@ def level_step(pixels: Pixels) -> float:
     return 1.0
 
 
+def frame(pixels: Pixels) -> float:
+    """How unlike the rest an image's outermost pixels are, 0 where they are not.
+
+    The steps of brightness over two pixels from each edge inwards beside the next such steps, the
+    logarithm of their ratio, in size. Over two pixels, for upsampling repeats every two.
+    """
+    whole = grey(pixels).astype(np.float64) * 255
+    if min(whole.shape) <= 2 * APART:
+        return 0.0
+    sides = whole, whole[::-1], whole.T, whole.T[::-1]
+    ratios = [(_step(one, 0) + FAINT) / (_step(one, APART) + FAINT) for one in sides]
+    return float(abs(np.log(np.mean(ratios))))
+
+
+def _step(whole: Floats, line: int) -> float:
+    return float(np.abs(whole[line] - whole[line + APART]).mean())
+
+
 def bytes_a_pixel(pixels: Pixels) -> float:
     """The size of the file by one lossless encoder, in bytes a pixel."""
     flat = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
@@ -88,6 +108,7 @@ def bytes_a_pixel(pixels: Pixels) -> float:
 
 
 SIZE, NUMBERS, FILE = "size and channels", "quantisation", "size of the file"
+FRAME = "outermost pixels"
 TRAITS: tuple[Trait, ...] = (
     Trait(name="height", title="height", group=SIZE, read=lambda one: one.shape[1]),
     Trait(name="width", title="width", group=SIZE, read=lambda one: one.shape[2]),
@@ -101,5 +122,6 @@ TRAITS: tuple[Trait, ...] = (
     Trait(name="step", title="step between grey levels", group=NUMBERS, read=level_step),
     Trait(name="jpeg", title="traces of JPEG's grid", group=NUMBERS, read=jpeg_grid),
     Trait(name="bytes", title="bytes a pixel, as PNG", group=FILE, read=bytes_a_pixel),
+    Trait(name="frame", title="how unlike the rest the edge is", group=FRAME, read=frame),
 )
 GROUPS = tuple(dict.fromkeys(one.group for one in TRAITS))

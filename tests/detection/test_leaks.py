@@ -8,7 +8,7 @@ from auditkit.detection import naive
 from auditkit.detection.corpus import FAKE, LABEL, ORIGINAL, SOURCE
 from auditkit.detection.degrading import degraded
 from auditkit.detection.leaks import doubles, evened, leaks, shuffled_labels
-from auditkit.detection.traits import FILE, GROUPS, NUMBERS, SIZE
+from auditkit.detection.traits import FILE, FRAME, GROUPS, NUMBERS, SIZE
 from auditkit.errors import DataError
 from auditkit.runtime import Runtime
 from tests.detectors import RUNTIME, planted_corpus
@@ -54,6 +54,16 @@ def test_a_planted_leak_is_found_by_its_traits(corpus, group, label, change):
     assert found.probes[group].auc.low > 0.85
     spared = next(one for one in (SIZE, NUMBERS) if one != group)
     assert found.probes[spared].auc.low < 0.6
+
+
+def test_a_frame_of_one_pixel_is_shown(corpus: pd.DataFrame):
+    def framed(one: np.ndarray) -> np.ndarray:
+        return np.pad(one[:, 1:-1, 1:-1], ((0, 0), (1, 1), (1, 1)))
+
+    plain, planted = (leaks(one, RUNTIME) for one in (corpus, changed(corpus, FAKE, framed)))
+    assert planted.probes[FRAME].auc.low > 0.95
+    assert abs(plain.probes[FRAME].auc.value - 0.5) < 0.1
+    assert planted.probes[SIZE].auc.value == plain.probes[SIZE].auc.value
 
 
 def test_an_uneven_mixture_of_sources_is_no_leak(corpus: pd.DataFrame):

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from auditkit.detection.degrading import degraded
-from auditkit.detection.traits import bytes_a_pixel, jpeg_grid, level_step
+from auditkit.detection.traits import bytes_a_pixel, frame, jpeg_grid, level_step
 from tests.detectors import planted_corpus
 
 
@@ -33,6 +33,19 @@ def test_the_step_between_grey_levels_is_read(step: int):
 
 def test_few_levels_have_no_step():
     assert level_step(np.array([[[0, 255], [0, 255]]], np.uint8)) == 1
+
+
+def test_a_frame_is_read_off_the_steps_at_the_edge():
+    slope = np.tile(90 + 3 * np.arange(16, dtype=np.uint8), (1, 16, 1))
+    assert frame(slope) == pytest.approx(0, abs=1e-5)
+    board = np.indices((16, 16)).sum(0)[None] % 2 * 90
+    # What repeats every two pixels is no frame.
+    assert frame(board.astype(np.uint8)) == pytest.approx(0, abs=1e-5)
+    corner = np.full((1, 16, 16), 100, np.uint8)
+    corner[0, 0] = 0  # one of four sides, of 16 pixels
+    sides = [100.5 / 0.5, 1, 1, 1]  # along the other two the frame is in every line alike
+    assert frame(corner) == pytest.approx(np.log(np.mean(sides)), rel=1e-5)
+    assert frame(np.zeros((1, 4, 4), np.uint8)) == 0
 
 
 def test_flat_images_take_fewer_bytes_than_noise():

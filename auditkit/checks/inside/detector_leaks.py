@@ -20,13 +20,14 @@ WHAT = {
     traits.SIZE: "Height, width and channels alone",
     traits.NUMBERS: "Traces of JPEG and the step between grey levels alone",
     traits.FILE: "Bytes a pixel alone, all by one encoder,",
+    traits.FRAME: "How unlike the rest their outermost pixels are, alone,",
 }
 TEXT = (
     "Where real images are of one size or format and fakes of another, a detector learns that, "
     "and its figures say nothing of fakes. So a classifier was given such traits alone, learned "
     "them from some originals and was tried on others: of {sources}, as many real as made images "
-    "of each. Traits of a picture, such as how few bytes a smooth one takes, may differ because of "
-    "the making and are only shown."
+    "of each. Traits of a picture, such as how few bytes a smooth one takes or how plain its edge "
+    "is, may differ because of the making and are only shown."
 )
 NAIVE = (
     "What a leak does, shown on these very images. Real ones were saved as JPEG (quality "
