@@ -230,6 +230,8 @@ class Subject:
     def sensitive(self) -> tuple[str, ...]:
         """Names of the sensitive columns. Raises NotApplicable where none was named."""
         names = self.table.schema.sensitive_names
+        if not names and isinstance(self.predictor, Detecting):
+            raise NotApplicable("no group is named: a column of labels.csv beside real/ names them")
         if not names:
             raise NotApplicable("no sensitive column was named; name one with --sensitive COL")
         return names
@@ -382,6 +384,10 @@ class Subject:
 
     def require_network(self) -> None:
         """Raise NotApplicable where only the model's answers are known."""
+        if isinstance(self.predictor, Detecting):
+            raise NotApplicable(
+                "no layer of a detector sees a whole image: detector-evidence explains it instead"
+            )
         if not self.can(Ability.GRADIENTS):
             raise NotApplicable(
                 "only the model's answers are known, not the model itself: nothing can be explained"

@@ -6,7 +6,8 @@ from typing import ClassVar
 
 from auditkit.checks.base import CHECKS, at_most, finding, percent, points
 from auditkit.data.schema import Task
-from auditkit.models.predictor import Numbers
+from auditkit.errors import NotApplicable
+from auditkit.models.predictor import Detecting, Numbers
 from auditkit.ranges import GAP, ranged
 from auditkit.results import Finding, Section, Topic, Unit
 from auditkit.statistics.estimate import Estimate, independent_difference, settled_at
@@ -29,6 +30,11 @@ class Overfitting:
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """The gap between training and audited rows."""
         subject.require(Task.DECISION, Task.CLASSES, Task.NUMBER)
+        if isinstance(subject.predictor, Detecting):
+            raise NotApplicable(
+                "a detector is audited on generators that it did not learn from, which says more "
+                "of them than of rows learned by heart: see unseen-generators"
+            )
         yield self._numbers(subject) if subject.task is Task.NUMBER else self._answers(subject)
 
     def _answers(self, subject: Subject) -> Finding:

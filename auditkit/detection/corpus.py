@@ -65,11 +65,14 @@ def require_corpus(frame: pd.DataFrame, where: str) -> None:
 
 
 def corpus_schema(sensitive: Sequence[Column] = ()) -> Schema:
-    """What the columns mean to an audit: a fake is the outcome, the source a group."""
-    source = category(SOURCE, "The set of real images that an image is of, or was made after")
+    """What the columns mean to an audit: a fake is the outcome, nobody a group unless it is said.
+
+    A source is no group of people, and each has fakes by generators of its own: what differs
+    between sources is told by the detector's own audit, and never as a harm.
+    """
     return Schema(
         target=category(LABEL, "Whether the image was made by a generator", FAKE, REAL),
         positive=FAKE,
         features=(image(IMAGE, "The image as it is given to the detector"),),
-        sensitive=(source, *sensitive),
+        sensitive=tuple(sensitive),
     )

@@ -131,7 +131,7 @@ DEGRADATIONS: dict[str, Degradation] = {
         ),
         Degradation(
             name="resize",
-            title="scaled down and back",
+            title="scaling down and back",
             unit="factor",
             strengths=(0.9, 0.75, 0.5, 0.35),
             low=0.05,

@@ -42,11 +42,11 @@ class Step:
 
     @property
     def title(self) -> str:
-        """In words: JPEG (quality 60)."""
+        """In words: JPEG (quality: 60)."""
         if self.kind == UNTOUCHED:
             return UNTOUCHED
         one = DEGRADATIONS[self.kind]
-        return f"{one.title} ({one.unit} {self.strength:g})"
+        return f"{one.title} ({one.unit}: {self.strength:g})"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -160,7 +160,10 @@ def _answer(question: Question, report: AuditReport, anchors: Mapping[int, str])
     grave = [one for one in findings if one.status in (Status.FAILED, Status.INSUFFICIENT)]
     if Topic.HARM in question.topics and report.unanswered and status not in GRAVITY[:3]:
         status, grave = Status.INSUFFICIENT, not_compared(report)
-    shown = _from_each_check(grave or findings, results)[: MOST_POINTS - len(broken[:2])]
+    told = _from_each_check(grave or findings, results)
+    if question.topics == (Topic.MISUSE,):  # judged by few limits: the rest must not hide
+        told = [*(grave and told), *_limitless(findings, grave, results)]
+    shown = told[: MOST_POINTS - len(broken[:2])]
     return Answer(
         question=question,
         status=status or Status.NOT_APPLICABLE,
@@ -186,6 +189,14 @@ def _from_each_check(findings: Sequence[Finding], results: Sequence[CheckResult]
         turns.append((ORDER.index(one.status), seen[one.status, check[id(one)]]))
     order = sorted(range(len(findings)), key=lambda i: turns[i])
     return [findings[i] for i in order]
+
+
+def _limitless(
+    findings: Sequence[Finding], grave: Sequence[Finding], results: Sequence[CheckResult]
+) -> list[Finding]:
+    """What is not grave: what no limit judged before what is within its own."""
+    rest = _from_each_check([one for one in findings if one not in grave], results)
+    return sorted(rest, key=lambda one: one.status is Status.PASSED)
 
 
 def _none_holds(findings: Iterable[Finding]) -> bool:
@@ -220,6 +231,7 @@ def _why_not(
         (what, why)
         for what, why in not_tested
         if any(word in what.casefold() for word in question.words)
+        and not any(what in names for names in titles.values())
     ]
     return tuple(dict.fromkeys(idle + listed)) or (
         ("This question", "No check that asks it was run."),

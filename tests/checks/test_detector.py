@@ -48,6 +48,26 @@ def test_new_sources_and_generators_are_told_apart_from_known_ones(elsewhere: Su
     assert set(finds.frame["what"]) == {"nearest", "cubic (never seen)"}
 
 
+def test_what_it_misses_is_said_before_what_it_is_good_at(elsewhere: Subject):
+    findings, _ = outcome("detector", elsewhere)
+    assert "fakes found" in findings[0].metric
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("four-fifths", "labels.csv"),  # a source is no group of people
+        ("overfitting", "did not learn from"),
+        ("layers", "detector-evidence explains it"),
+    ],
+)
+def test_what_is_asked_of_other_models_sends_a_reader_to_the_detectors_own(
+    elsewhere: Subject, name: str, reason: str
+):
+    with pytest.raises(NotApplicable, match=reason):
+        outcome(name, elsewhere)
+
+
 def test_real_images_that_are_called_fake_fail_the_promise():
     findings, _ = outcome("detector", detecting(reals_are_made=True))
     alarms = of(findings, "known sources")
@@ -97,6 +117,8 @@ def test_every_degradation_has_its_curve_and_the_worst_is_named(elsewhere: Subje
     findings, (section,) = outcome("degradations", elsewhere, images=40, max_false_alarms=0.5)
     assert len(section.views) == len(DEGRADATIONS) + 1
     table = section.views[-1].frame.set_index("images")
+    left = [one.value for one in findings if one.metric.startswith("balanced accuracy after")]
+    assert left == sorted(left)  # the worst is read first
     alarms = of(findings, "most false alarms")
     assert alarms.value == pytest.approx(table["false alarms"].drop("untouched").max(), abs=1e-4)
     assert alarms.where["degradation"] in table.index

@@ -273,3 +273,26 @@ def test_the_glossary_explains_the_words_on_the_page_and_no_others():
     assert [one.word.casefold() for one in ENTRIES] == sorted(
         one.word.casefold() for one in ENTRIES
     )
+
+
+def test_what_no_limit_judged_of_misuse_stands_beside_what_cannot_be_settled():
+    report = report_of(
+        Status.PASSED, Status.MEASURED, Status.INSUFFICIENT, topic=Topic.MISUSE, limit=0.1
+    )
+    assert [one.text for one in answer(report, "misuse").points] == ["m2", "m1", "m0"]
+    assert [one.text for one in answer(report_of(Status.PASSED, Status.INSUFFICIENT)).points] == [
+        "m1"
+    ]
+
+
+def test_a_check_that_did_not_apply_gives_its_reason_once():
+    result = CheckResult(
+        rule="AK1",
+        name="c",
+        title="Explanations",
+        topic=Topic.EXPLANATION,
+        status=Status.NOT_APPLICABLE,
+        reason="why",
+    )
+    report = replace(empty(), results=(result,), not_tested=(("Explanations", "why"),))
+    assert answer(report, "why").reasons == (("Explanations", "why"),)

@@ -32,13 +32,13 @@ TEXT = (
 def run(check: DetectorWorth, subject: Subject, seen: Detected) -> Iterator[Finding | Section]:
     """Ranking, calls, false alarms and finds, each where there are such images."""
     found = worth(seen.rows, seen.answers, subject.rng(check.rule))
+    yield from _finds(check, found, seen)  # what it misses comes before what it is good at
     yield _ranking(check, found)
     yield _rare(found)
     yield _threshold(found)
     yield _calibration(found)
     for new in (False, True):
         yield from _alarms(check, found, seen.new_source, new=new)
-    yield from _finds(check, found, seen)
     yield Section(
         title="How well does it tell made images from real ones?",
         text=TEXT,

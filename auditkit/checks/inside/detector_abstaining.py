@@ -12,6 +12,7 @@ from auditkit.checks.inside.detector_calls import answer_view, curve_view, group
 from auditkit.detected import Detected
 from auditkit.detection import evaluation
 from auditkit.detection.calibration import Answer
+from auditkit.detection.corpus import SOURCE
 from auditkit.results import Finding, Section, Table
 from auditkit.statistics.estimate import settled_at
 from auditkit.subject import Subject
@@ -94,10 +95,11 @@ def _answered(check: Abstaining, whole: evaluation.Answered) -> Finding:
 
 
 def _groups(check: Abstaining, subject: Subject, seen: Detected) -> Iterator[Finding | Section]:
-    """By each column of groups: who is falsely called fake most, and a table."""
+    """By source and each column of groups: who is falsely called fake most, and a table."""
     views = []
-    for name in subject.table.schema.sensitive_names:
-        groups = subject.memberships[name].astype(str)
+    columns = {SOURCE: seen.rows[SOURCE]} | dict(subject.memberships)
+    for name, group in columns.items():
+        groups = group.astype(str)
         enough = groups.map(groups.value_counts()) >= check.min_group_size
         if not enough.any():
             continue

@@ -24,12 +24,12 @@ TEXT = (
 
 
 def run(check: Degradations, subject: Subject, seen: Detected) -> Iterator[Finding | Section]:
-    """Each kind at its strongest, then where real images are called fake most."""
+    """Each kind at its strongest, the worst first; where real images are called fake most."""
     try:
         found = robustness(seen.detector, seen.rows, subject.runtime, most=check.images)
     except DataError as error:
         raise NotApplicable(str(error)) from error
-    for one in found.strongest:
+    for one in sorted(found.strongest, key=lambda step: step.balanced.value):
         yield _left(check, one, found.untouched)
     yield _alarms(check, found)
     yield Section(
