@@ -23,6 +23,10 @@ from auditkit.subject import Subject
 
 NEIGHBOURS = 5
 FRESH = 2000  # real images among which the nearest made ones are ranked
+FEW = (
+    "The generator makes few different images (mode collapse), or images unlike the real ones: "
+    "bound the discriminator, average the generator, train longer."
+)
 DIFFERS = "The images differ from real ones: train longer, or a wider network."
 TEXT = (
     "A classifier of the same data, {judge}, looked at {made:,} made and {real:,} real images. "
@@ -51,7 +55,8 @@ class Generation:
     max_distance_share bounds the Fréchet distance in units of the real images' spread,
     max_distance_ratio in units of its floor, which falls with the number of images, so that no
     limit is set; min_memorisation bounds the score of copying, about standard normal for fresh
-    images.
+    images; min_recall the share of real images that lie among the made ones: three different images
+    of each class, made over and over, have a distance like a good generator's, and next to none.
     """
 
     rule: ClassVar[str] = "AK108"
@@ -63,6 +68,7 @@ class Generation:
     max_distance_share: float | None = ranged(0.25, 0)
     max_distance_ratio: float | None = ranged(None, 1)
     min_memorisation: float | None = ranged(-3.0, -inf)
+    min_recall: float | None = ranged(0.1, *SHARE)
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """Shares of classes, distance beside its floor, copying, and how the images overlap."""
@@ -82,7 +88,7 @@ class Generation:
         yield self._copying(subject, seen)
         overlap = measured.precision_recall_density_coverage(seen.real, seen.made, NEIGHBOURS)
         expected = measured.expected_coverage(len(seen.real), len(seen.made), NEIGHBOURS)
-        yield from _overlap(overlap, expected, seen)
+        yield from self._overlap(overlap, expected, seen)
         yield _section(seen, _figures(distance, kernel, overlap, expected, seen))
         yield from _nearest(subject.generated, seen)
 
@@ -162,6 +168,32 @@ class Generation:
             "them while training, or stop earlier.",
         )
 
+    def _overlap(self, found: measured.Manifold, expected: float, seen: Seen) -> Iterator[Finding]:
+        method = f"balls to the {NEIGHBOURS}th neighbour"
+        for metric, value, null, message in (
+            ("precision", found.precision, nan, "of the made images lie among the real ones"),
+            ("recall", found.recall, nan, "of the real images lie among the made ones"),
+            (
+                "coverage",
+                found.coverage,
+                expected,
+                "of the real images have a made one beside them",
+            ),
+        ):
+            one = exactly(
+                value, n=len(seen.made if metric == "precision" else seen.real), method=method
+            )
+            limit = self.min_recall if metric == "recall" else None
+            yield finding(
+                f"{percent(value)} {message} ({metric}).",
+                one,
+                metric=metric,
+                status=at_least(one, limit),
+                limit=limit,
+                null=null,
+                remedy=FEW if metric == "recall" else "",
+            )
+
 
 def _seen(generated: Generated) -> Seen:
     judge = generated.judge
@@ -185,22 +217,6 @@ def _nearest(generated: Generated, seen: Seen) -> Iterator[Section]:
     shown = nearest_section(alike, generated.pixels, generated.training, seen.judge.name)
     if shown is not None:
         yield shown
-
-
-def _overlap(found: measured.Manifold, expected: float, seen: Seen) -> Iterator[Finding]:
-    method = f"balls to the {NEIGHBOURS}th neighbour"
-    for metric, value, null, message in (
-        ("precision", found.precision, nan, "of the made images lie among the real ones"),
-        ("recall", found.recall, nan, "of the real images lie among the made ones"),
-        ("coverage", found.coverage, expected, "of the real images have a made one beside them"),
-    ):
-        n = len(seen.made) if metric == "precision" else len(seen.real)
-        yield finding(
-            f"{percent(value)} {message} ({metric}).",
-            exactly(value, n=n, method=method),
-            metric=metric,
-            null=null,
-        )
 
 
 def _figures(
