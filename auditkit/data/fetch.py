@@ -94,14 +94,7 @@ def fetch_package(source: Fetched, name: str) -> Path:
 
 def keep(path: Path, found: bytes) -> None:
     """Write a file whole or not at all, whoever else writes it. Raises FetchError if it cannot."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    except OSError as error:
-        raise FetchError(
-            f"cannot write to the cache {path.parent} ({error.strerror}): set AUDITKIT_CACHE to a "
-            "folder you can write to"
-        ) from error
+    handle, temporary = _begun(path)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(found)
@@ -110,6 +103,25 @@ def keep(path: Path, found: bytes) -> None:
         raise FetchError(f"cannot write {path} ({error.strerror}): make room for it") from error
     finally:
         Path(temporary).unlink(missing_ok=True)
+
+
+def ensure_keepable(path: Path) -> None:
+    """Raise FetchError now, before minutes of work, if `keep` could not write there later."""
+    handle, temporary = _begun(path)
+    os.close(handle)
+    Path(temporary).unlink()
+
+
+def _begun(path: Path) -> tuple[int, str]:
+    """An open file beside a path, and its name."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    except OSError as error:
+        raise FetchError(
+            f"cannot write to the cache {path.parent} ({error.strerror}): set AUDITKIT_CACHE to a "
+            "folder you can write to"
+        ) from error
 
 
 def _at_hand(source: Kept | FirstOf) -> Kept:

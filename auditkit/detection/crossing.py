@@ -63,11 +63,6 @@ class Crossed:
         return next(c for c in self.pairs if c.trained == trained and c.tested == tested)
 
     @property
-    def at_home(self) -> tuple[Cell, ...]:
-        """Each generator by the detector that was trained on it."""
-        return tuple(one for one in self.pairs if one.trained == one.tested)
-
-    @property
     def hardest(self) -> Cell:
         """The generator that is found worst by a detector of all the others, as ranked."""
         return min(self.left_one_out, key=lambda one: (one.auc.value, one.tested))

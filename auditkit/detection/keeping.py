@@ -10,7 +10,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
-from auditkit.data.fetch import cache_folder, keep
+from auditkit.data.fetch import cache_folder, ensure_keepable, keep
 
 Arrays = dict[str, NDArray[np.generic]]
 
@@ -18,11 +18,13 @@ Arrays = dict[str, NDArray[np.generic]]
 def kept(name: str, promise: str, make: Callable[[], Arrays]) -> Arrays:
     """Arrays by name, from the cache where they are whole, else made and kept.
 
-    promise says everything that they depend on. Raises FetchError where they cannot be written.
+    promise says everything that they depend on. Raises FetchError where they cannot be written,
+    before they are made.
     """
     path = place_of(name, promise)
     found = _whole(path)
     if found is None:
+        ensure_keepable(path)
         found = make()
         packed = save_arrays({key: np.ascontiguousarray(one) for key, one in found.items()})
         keep(path, sha256(packed).digest() + packed)
@@ -36,9 +38,10 @@ def place_of(name: str, promise: str) -> Path:
 
 def _whole(path: Path) -> Arrays | None:
     """The kept arrays; None where there are none or they are damaged, for they can be remade."""
-    if not path.is_file():
+    try:
+        whole = path.read_bytes()
+    except OSError:  # missing, a folder, or somebody else's
         return None
-    whole = path.read_bytes()
     digest, packed = whole[:32], whole[32:]
     if sha256(packed).digest() != digest:
         return None

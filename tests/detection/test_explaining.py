@@ -98,9 +98,9 @@ def test_a_member_that_says_nothing_has_no_evidence(reader: Detector) -> None:
 
 
 def test_the_order_of_the_planted_band_holds_and_a_shuffled_one_fails(reader: Detector) -> None:
-    rows = grained(12, 11)
+    rows = grained(24, 11)
     rows = rows[rows[LABEL] == FAKE]
-    given = exchange_of(reader, rows, grained(12, 12), RUNTIME, np.random.default_rng(0))
+    given = exchange_of(reader, rows, grained(24, 12), RUNTIME, np.random.default_rng(0))
     found = evidence(reader, given, BANDS, RUNTIME)
     held = deletion(reader, given, found, RUNTIME)
     assert held.judged.verdict is Verdict.TRUSTED

@@ -40,10 +40,21 @@ def test_a_damaged_file_is_made_anew(cache: Path, damage: object) -> None:
     assert kept("some", "seed", lambda: {"a": np.ones(9)})["a"].sum() == 0  # and kept
 
 
-def test_a_cache_that_cannot_be_written_is_said(
+def test_a_cache_that_cannot_be_written_is_said_before_anything_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("AUDITKIT_CACHE", str(tmp_path / "file"))
     with pytest.raises(FetchError, match="cannot write to the cache"):
-        kept("some", "seed", lambda: {"a": np.ones(1)})
+        kept("some", "seed", lambda: pytest.fail("minutes of work, lost"))
+
+
+def test_what_two_make_at_once_is_kept_whole_and_nothing_is_left_beside_it(cache: Path) -> None:
+    def make() -> dict[str, np.ndarray]:
+        kept("some", "seed", lambda: {"a": np.full(9, 2.0)})  # another process was faster
+        return {"a": np.full(9, 2.0)}
+
+    assert kept("some", "seed", make)["a"].sum() == 18
+    assert [one.name for one in place_of("some", "seed").parent.iterdir()] == [
+        place_of("some", "seed").name
+    ]
