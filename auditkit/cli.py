@@ -75,7 +75,12 @@ def _options(
 
 @app.command()
 def report(
-    model: Annotated[Text, typer.Argument(help="Checkpoint folder made by `train`.")] = None,
+    model: Annotated[
+        Text,
+        typer.Argument(
+            help="Checkpoint folder made by `train`, or `detector`, the one that ships."
+        ),
+    ] = None,
     factory: Annotated[
         Text, typer.Option("--model", help="A network of your own.", metavar="MODULE:FUNCTION")
     ] = None,
@@ -108,7 +113,7 @@ def report(
     features: Features = None,
     judge: Judge = None,
     config: Annotated[Text, typer.Option(help="An audit.toml; options override it.")] = None,
-    out: Annotated[Text, typer.Option(help="Folder to write to [reports/NAME].")] = None,
+    out: Annotated[Text, typer.Option(help="Folder to write to, else reports/NAME.")] = None,
     device: Device = None,
     seed: Annotated[int | None, typer.Option(help="Seed of every random number.")] = None,
     allow_insufficient: Annotated[
@@ -170,7 +175,7 @@ def train(
     ] = None,
     preset: Annotated[str, typer.Option(help="quick or full.")] = "quick",
     out: Annotated[
-        Path | None, typer.Option(help="Folder of the checkpoint [checkpoints/ARCH-DATA].")
+        Path | None, typer.Option(help="Folder of the checkpoint, else checkpoints/ARCH-DATA.")
     ] = None,
     listed: Annotated[
         bool, typer.Option("--list", help="Print every pair, its expected score and time.")
@@ -454,7 +459,9 @@ def detect(
 def generate(
     model: Annotated[str, typer.Argument(help="Checkpoint folder of a generator of images.")],
     images: Annotated[int, typer.Option("-n", "--images", help="How many.")] = 64,
-    out: Annotated[Path | None, typer.Option(help="Folder of the images [generated/NAME].")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder of the images, else generated/NAME.")
+    ] = None,
     label: Annotated[
         Text, typer.Option("--class", help="Class that a conditional generator is told.")
     ] = None,

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from auditkit.data.pictures import open_picture, quiet, suffixes
+from auditkit.data.pictures import CLOSED, open_picture, quiet, suffixes
 from auditkit.detection.calibration import ALPHA, Answer, answers
 from auditkit.detection.files import Detector
 from auditkit.detection.members.table import MEMBERS, VOTING
@@ -202,7 +202,7 @@ def _answered(
 
 def _refused(place: _Place, reason: DataError) -> Row:
     """A row without an answer; a file of a folder that has no image's name is passed over."""
-    wanted = place.asked or place.path.suffix.lower() in suffixes()
+    wanted = place.asked or place.path.suffix.lower() in suffixes() | CLOSED
     return Row(file=str(place.path), answer=UNREADABLE if wanted else PASSED_OVER, why=str(reason))
 
 

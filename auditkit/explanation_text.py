@@ -87,6 +87,8 @@ def ensure_place(path: Path) -> None:
     if path.is_dir() or not path.absolute().parent.is_dir():
         seen = "it is a folder" if path.is_dir() else "its folder does not exist"
         raise UsageError(f"cannot write {str(path)!r}: {seen}; give another file")
+    if path.exists() and not path.is_file():  # a finished file takes its name's place: /dev/null's
+        raise UsageError(f"cannot write {str(path)!r}: it is a pipe or device; give another file")
 
 
 def required_format(name: str) -> str:

@@ -104,6 +104,7 @@ def test_a_broken_file_has_a_row_and_the_others_go_on(folder, detector) -> None:
     whole = (folder / "r0.png").read_bytes()
     (folder / "q.png").write_bytes(whole[: len(whole) // 2])
     (folder / "notes.txt").write_text("not an image")
+    (folder / "phone.HEIC").write_bytes(b"\0\0\0\x18ftypheic" + b"0" * 100)
     (folder / "picture").write_bytes(whole)  # by its bytes, whatever its name
     (folder / "up").symlink_to(folder)
     (folder / "loop.jpg").symlink_to("loop.jpg")
@@ -115,7 +116,9 @@ def test_a_broken_file_has_a_row_and_the_others_go_on(folder, detector) -> None:
     assert rows["picture"].answer == rows["r0.png"].answer
     assert rows["notes.txt"].answer == rows["up"].answer == PASSED_OVER
     assert rows["loop.jpg"].answer == rows["pipe.gif"].answer == UNREADABLE
-    assert len(rows) == 12
+    assert rows["phone.HEIC"].answer == UNREADABLE  # a picture, and not one that was found real
+    assert "no image of a format that is known here" in rows["phone.HEIC"].why
+    assert len(rows) == 13
 
 
 def test_what_the_user_names_is_never_passed_over(folder, detector) -> None:

@@ -2,10 +2,12 @@
 
 import json
 import math
+import os
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -421,6 +423,13 @@ def test_a_place_that_is_a_folder_is_refused_before_the_work(tmp_path):
     with pytest.raises(UsageError, match="it is a folder"):
         ensure_place(tmp_path)
     ensure_place(tmp_path / "x.html")
+
+
+def test_a_pipe_or_device_is_not_replaced_by_a_file(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for place in (tmp_path / "pipe", Path(os.devnull)):
+        with pytest.raises(UsageError, match="it is a pipe or device"):
+            ensure_place(place)
 
 
 def test_a_checkpoint_of_a_file_is_explained_on_rows_given_as_a_frame(tmp_path, subjects):

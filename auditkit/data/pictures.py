@@ -38,6 +38,32 @@ MOST_BYTES = 1 << 28  # of a file: 256 MiB
 Pixels = NDArray[np.uint8]
 
 
+# Endings of pictures that are not opened: whoever has a folder of them is told, file by file.
+CLOSED = frozenset(
+    [
+        ".heic",
+        ".heif",
+        ".hif",
+        ".jxl",
+        ".jp2",
+        ".j2k",
+        ".psd",
+        ".tga",
+        ".ico",
+        ".exr",
+        ".dng",
+        ".cr2",
+        ".cr3",
+        ".nef",
+        ".arw",
+        ".orf",
+        ".raf",
+        ".rw2",
+        ".svg",
+    ]
+)
+
+
 class NoPicture(DataError):
     """The bytes are not those of an image in one of the formats that are opened."""
 
@@ -165,7 +191,7 @@ def _kind(path: Path) -> str:
 def _required_format(head: bytes, named: str) -> str:
     form = format_of(head)
     if form is None:
-        seen = "an empty file" if not head else "no image"
+        seen = "an empty file" if not head else "no image of a format that is known here"
         raise NoPicture(f"{named} is {seen}; opened are {', '.join(KNOWN)}")
     Image.init()
     if form not in Image.OPEN:

@@ -21,7 +21,7 @@ TEXT = (
     "made image looks more suspicious than a real one: 0.5 is guessing, and what two halves of the "
     "real images give. It is what somebody reaches who has this generator's images, and no bound: "
     "a larger detector may find more, and other ways of saving hide more. Where nothing tells "
-    "them apart, misuse leaves no trace in the pixels, and only marks and records are left."
+    "them apart, misuse leaves no trace that these find, and only marks and records are left."
 )
 
 NOT_ASKED = "auditkit's own detector was not asked"

@@ -79,10 +79,13 @@ def _rare(found: Worth) -> Finding:
 
 
 def _threshold(found: Worth) -> Finding:
+    whole = found.whole
     return finding(
-        f"At the threshold it was calibrated to, {percent(found.balanced.value)} of the images are "
-        f"called right, both kinds weighed alike; at a probability of one half "
-        f"{percent(found.half.value)} are. A coin gets 50 %.",
+        f"It calls {percent(whole.found.value)} of the made images fake and "
+        f"{percent(whole.missed.value)} real; of the others it says nothing. Had it to answer "
+        f"every image, {percent(found.balanced.value)} would be called right at the threshold it "
+        f"was calibrated to, both kinds weighed alike, and {percent(found.half.value)} at a "
+        "probability of one half. A coin gets 50 %.",
         found.balanced,
         metric="balanced accuracy at the calibrated threshold",
         null=0.5,

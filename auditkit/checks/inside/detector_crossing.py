@@ -18,7 +18,9 @@ TEXT = (
     "Quick detectors, a linear model of the spectra, were trained on one generator and asked about "
     "another, on photographs and persons that they did not learn from. Ranking often survives a "
     "new generator where the threshold does not: a detector may have an AUC near 1 and still call "
-    "every fake real. Whatever is found here, a generator of another kind may be worse.{left}"
+    "every fake real. None of them is the detector that is audited: what that one makes of a "
+    "generator that it never saw stands above (AK701). Whatever is found here, a generator of "
+    "another kind may be worse.{left}"
 )
 CARRIED = "The whole panel, as its card says"
 SHOWN = "AUC of quick detectors"
@@ -35,7 +37,7 @@ def run(check: UnseenGenerators, subject: Subject, seen: Detected) -> Iterator[F
     yield _parted(check, found)
     left = f" Left out: {reasons(found.left_out)}." if found.left_out else ""
     yield Section(
-        title="What is it worth on a generator that it never saw?",
+        title="Does what is learned of one generator hold for another?",
         text=TEXT.format(left=left),
         views=(*_maps(found.pairs), _alone(found), *_carried(seen)),
     )
@@ -44,8 +46,9 @@ def run(check: UnseenGenerators, subject: Subject, seen: Detected) -> Iterator[F
 def _ranked(check: UnseenGenerators, found: Crossed) -> Finding:
     one = found.hardest
     return finding(
-        f"A quick detector of all other generators ranks fakes by {one.tested!r} worst of "
-        f"{len(found.left_one_out)}: its AUC is {one.auc.value:.2f}, where a coin has 0.50.",
+        f"A quick detector (a linear model, not the one audited) of all other generators ranks "
+        f"fakes by {one.tested!r} worst of {len(found.left_one_out)}: its AUC is "
+        f"{one.auc.value:.2f}, where a coin has 0.50.",
         one.auc,
         metric="worst AUC on a generator left out",
         unit=Unit.NUMBER,

@@ -41,9 +41,9 @@ def run(check: Degradations, subject: Subject, seen: Detected) -> Iterator[Findi
 
 def _left(check: Degradations, one: Step, untouched: Step) -> Finding:
     return finding(
-        f"After {one.title}, {percent(one.balanced.value)} are called right, both kinds weighed "
-        f"alike, against {percent(untouched.balanced.value)} of the same images untouched; a coin "
-        "gets 50 %.",
+        f"After {one.title}, {percent(one.balanced.value)} would be called right had it to answer "
+        f"every image, both kinds weighed alike, against {percent(untouched.balanced.value)} of "
+        "the same images untouched; a coin gets 50 %.",
         one.balanced,
         metric=f"balanced accuracy after {DEGRADATIONS[one.kind].title}",
         status=at_least(one.balanced, check.min_accuracy),

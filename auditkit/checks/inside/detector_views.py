@@ -27,8 +27,16 @@ def figure_view(found: Worth) -> Table:
         line("average precision", found.precision, chance=made),
         line("equal error rate (0 is ideal)", found.equal_error, chance=0.5),
         line("found at 1 % of false alarms", found.rare, chance=0.01),
-        line("balanced accuracy at the calibrated threshold", found.balanced, chance=0.5),
-        line("balanced accuracy at a probability of one half", found.half, chance=0.5),
+        line(
+            "balanced accuracy at the calibrated threshold, had it to answer all",
+            found.balanced,
+            chance=0.5,
+        ),
+        line(
+            "balanced accuracy at a probability of one half, had it to answer all",
+            found.half,
+            chance=0.5,
+        ),
         line("images with an answer", whole.answered),
         line("balanced accuracy of the answers", whole.balanced_accuracy, chance=0.5),
         line("real images called fake", whole.false_alarms),
