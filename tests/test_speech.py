@@ -7,29 +7,20 @@ import pytest
 
 from auditkit import speech
 from auditkit.detecting import UNREADABLE, Tally
-from auditkit.detection.speech.corpus import SpeechRecipe, corpus_of_lines
 from auditkit.detection.speech.detector import DEMONSTRATION, SpeechDetector, load_speech_detector
 from auditkit.errors import AuditkitError, UsageError
 from auditkit.runtime import Runtime
-from tests.detection.speech.test_detector import recording, spoken
+from tests.recordings import LINES, planted_lines, recording, spoken
 
 RUNTIME = Runtime(device="cpu")
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SpeechDetector]:
-    rng = np.random.default_rng(0)
-    files = {
-        f"room/{language}/line{line}-{voice}.ogg": recording(spoken(pitch, rng))
-        for language, many in (("nl", 45), ("cs", 3))
-        for voice, pitch in (("m", 220.0), ("v", 130.0))
-        for line in range(many)
-    }
-    corpus = corpus_of_lines(files, SpeechRecipe(lines=20), RUNTIME)
     place = tmp_path_factory.mktemp("speech") / "detector"
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(speech, "speech_corpus", lambda *_: corpus)
-        return place, speech.train_and_save_speech(place, {"lines": 20}, RUNTIME)
+        patched.setattr(speech, "speech_corpus", lambda *_: planted_lines())
+        return place, speech.train_and_save_speech(place, {"lines": LINES}, RUNTIME)
 
 
 def test_what_it_is_worth_is_told_by_language_and_called_a_demonstration(

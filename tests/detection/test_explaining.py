@@ -161,7 +161,7 @@ def corner_of(values: np.ndarray) -> np.ndarray:
 def test_the_region_that_was_pasted_is_found_and_a_real_one_is_not() -> None:
     found = {}
     for generator in ("zeros", None):
-        rows, corners = pasted(16, 2, generator=generator)
+        rows, corners = pasted(10, 2, generator=generator)
         reals = planted_corpus(12, generators=(), seed=77, side=64)
         given = exchange_of(tiny_detector(), rows, reals, RUNTIME, np.random.default_rng(0))
         told = evidence(tiny_detector(), given, REGIONS, RUNTIME)
