@@ -18,6 +18,7 @@ from scipy.special import expit
 from sklearn.linear_model import LogisticRegression
 
 from auditkit.detection.conformal import Tail, numbers, once_each, tables
+from auditkit.detection.detail import Detail
 from auditkit.detection.members.table import MEMBERS, Member
 from auditkit.detection.panel import Readings
 from auditkit.detection.patches import SMALLEST
@@ -56,17 +57,18 @@ class Calibration:
     """What was learned from images that no member was fitted on; plain numbers, for JSON.
 
     centre, spread and weights, one for each member, make a score of the members' logits: the mean
-    of those that vote, in standard deviations of real images, each by its weight. A member finds an
-    image suspicious above its edge, which at most 1 in 10 real images of any kind exceed. The
-    probability of a fake, where fakes are as many as reals, is the logistic function of slope *
-    score + intercept, at most surest. reals are the scores of real images by kind, clouds the
-    spectra by kind, with those of `MADE`. small is the same for images under `SMALL` pixels, where
-    enough of them were calibrated on.
+    of those that vote, in standard deviations of real images, each by its weight, beside that of
+    real images of as much detail. A member finds an image suspicious above its edge, which at most
+    1 in 10 real images of any kind exceed. The probability of a fake, where fakes are as many as
+    reals, is the logistic function of slope * score + intercept, at most surest. reals are the
+    scores of real images by kind, clouds the spectra by kind, with those of `MADE`. small is the
+    same for images under `SMALL` pixels, where enough of them were calibrated on.
     """
 
     centre: tuple[float, ...]
     spread: tuple[float, ...]
     weights: tuple[float, ...]
+    detail: Detail
     edges: tuple[float, ...]
     slope: float
     intercept: float
@@ -110,6 +112,7 @@ class Calibration:
             raise DataError("the calibration is not one that auditkit wrote: impossible figures")
         return cls(
             **members,
+            detail=Detail.from_dict(raw.get("detail")),
             slope=slope,
             intercept=intercept,
             surest=surest,
@@ -162,12 +165,13 @@ def _learned(
     centre, spread, left_out = _standard(readings.logits[~fake], whose[~fake])
     members = (readings.logits - centre) / spread
     members[~fake] = left_out
-    weights, score = _weighed(members.clip(-CAP, CAP), fake, whose, table)
+    weights, detail, score = _weighed(members.clip(-CAP, CAP), readings.spectra, fake, whose, table)
     slope, intercept, surest = _logistic(score, fake, whose)
     return Calibration(
         centre=rounded(centre),
         spread=rounded(spread),
         weights=rounded(weights),
+        detail=detail,
         edges=rounded(
             [
                 max(
@@ -223,7 +227,7 @@ def _answered(
     members = np.where(read[:, None], members, 0)
     spectra = np.where(read[:, None], readings.spectra, 0)
     weights = np.array(law.weights)
-    score = members.clip(-CAP, CAP) @ weights
+    score = law.detail.beside(members.clip(-CAP, CAP) @ weights, spectra)
     rare = np.max([one.p_value(score) for one in law.reals.values()], axis=0)
     strange = np.max([one.as_far(spectra) for one in law.clouds.values()], axis=0)
     odds = law.slope * score + law.intercept
@@ -352,30 +356,40 @@ def _logistic(
 
 
 def _weighed(
-    members: Floats, fake: NDArray[np.bool_], original: Labels, table: Mapping[str, Member]
-) -> tuple[Floats, Floats]:
-    """Weights (members,) of those that vote, and scores (n,) by weights that others gave.
+    members: Floats,
+    spectra: Floats,
+    fake: NDArray[np.bool_],
+    original: Labels,
+    table: Mapping[str, Member],
+) -> tuple[Floats, Detail, Floats]:
+    """Weights (members,) of those that vote, what detail does, and scores (n,) by others' laws.
 
-    A ridge regression with few numbers, none below 0; where no member ranks better than chance all
-    weigh alike. An original is scored by the weights of folds without it: as a new image is.
+    An original is scored by the weights of folds without it: as a new image is.
     """
     voting = np.array([not one.control for one in table.values()])
     fold = pd.factorize(original)[0] % FOLDS
     score = np.empty(len(members))
     for one in range(FOLDS):
         out = fold == one
-        score[out] = members[out] @ _weights(members, fake, original, ~out, voting)
-    return _weights(members, fake, original, np.ones(len(members), dtype=bool), voting), score
+        weights, detail = _law(members, spectra, fake, original, ~out, voting)
+        score[out] = detail.beside(members[out] @ weights, spectra[out])
+    every = np.ones(len(members), dtype=bool)
+    return *_law(members, spectra, fake, original, every, voting), score
 
 
-def _weights(
+def _law(
     members: Floats,
+    spectra: Floats,
     fake: NDArray[np.bool_],
     original: Labels,
     at: NDArray[np.bool_],
     voting: NDArray[np.bool_],
-) -> Floats:
-    """Of the rows `at`; they sum to 1, so that folds and all of them speak of one scale."""
+) -> tuple[Floats, Detail]:
+    """Weights, by a ridge regression of the rows `at`, and how real scores go with detail.
+
+    No weight is below 0, and they sum to 1, so that folds and all of them speak of one scale; where
+    no member ranks better than chance all weigh alike.
+    """
     weight, known = np.zeros(at.sum()), len(pd.unique(original[at]))
     for one in (fake[at], ~fake[at]):
         weight[one], originals = once_each(original[at][one])
@@ -384,7 +398,9 @@ def _weights(
     law.fit(members[at][:, voting], fake[at], weight)
     found = np.zeros(len(voting))
     found[voting] = law.coef_[0].clip(0)
-    return np.asarray(found / found.sum() if found.any() else voting / voting.sum())
+    weights = np.asarray(found / found.sum() if found.any() else voting / voting.sum())
+    real = at & ~fake
+    return weights, Detail.of(members[real] @ weights, spectra[real], original[real])
 
 
 def _only(readings: Readings, at: NDArray[np.bool_]) -> Readings:
