@@ -94,21 +94,9 @@ def corrected_shares(
     deviations = rng.multivariate_normal(np.zeros(classes), covariance, draws, method="eigh")
     critical = np.quantile(np.abs(deviations / errors).max(axis=1), confidence)
     centre = np.linalg.solve(rates.T, seen)
-    low, high = (np.clip(centre + s * critical * errors, 0, 1) for s in (-1, 1))
-    found = tuple(
-        Estimate(
-            value=float(value),
-            low=float(min(a, value)),
-            high=float(max(b, value)),
-            n=n,
-            method=METHOD.format(classes),
-            confidence=confidence,
-        )
-        for value, a, b in zip(shares, low, high, strict=True)
-    )
     return CorrectedShares(
         levels=tuple(levels),
-        shares=found,
+        shares=_around(shares, centre, critical * errors, n, confidence),
         seen=seen,
         inverted=centre,
         covariance=covariance,
@@ -121,6 +109,24 @@ def confusion(known: ArrayLike, said: ArrayLike, classes: int) -> NDArray[np.int
     """How many images of each true class (row) are called by each (column), (K, K)."""
     truth, answers = np.asarray(known, np.int64), np.asarray(said, np.int64)
     return np.bincount(truth * classes + answers, minlength=classes**2).reshape(classes, classes)
+
+
+def _around(
+    shares: Floats, centre: Floats, reach: Floats, n: int, confidence: float
+) -> tuple[Estimate, ...]:
+    """Each share with an interval around the inverted one, between 0 and 1."""
+    low, high = (np.clip(centre + sign * reach, 0, 1) for sign in (-1, 1))
+    return tuple(
+        Estimate(
+            value=float(value),
+            low=float(min(a, value)),
+            high=float(max(b, value)),
+            n=n,
+            method=METHOD.format(len(shares)),
+            confidence=confidence,
+        )
+        for value, a, b in zip(shares, low, high, strict=True)
+    )
 
 
 def _most_likely(seen: Floats, rates: Floats) -> Floats:
@@ -242,15 +248,21 @@ def told_and_seen(
             "instead": [levels[one] for one in other],
         }
     )
+    return _with_least(frame, confidence)
+
+
+def _with_least(frame: pd.DataFrame, confidence: float) -> ToldAndSeen:
+    n = int(frame["made"].sum())
     if frame["difference"].isna().all():
-        least = undefined("no class has made and real images", n=int(rows[0].sum()))
+        least = undefined("no class has made and real images", n=n)
         return ToldAndSeen(classes=frame, least=least, name="")
     least = Estimate(
-        value=float(np.nanmin(seen - beside)),
-        low=float(np.nanmin(low)),
-        high=float(np.nanmin(high)),
-        n=int(rows[0].sum()),
-        method=f"score intervals, simultaneous over {classes} classes",
+        value=float(frame["difference"].min()),
+        low=float(frame["low"].min()),
+        high=float(frame["high"].min()),
+        n=n,
+        method=f"score intervals, simultaneous over {len(frame)} classes",
         confidence=confidence,
     )
-    return ToldAndSeen(classes=frame, least=least, name=levels[int(np.nanargmin(seen - beside))])
+    name = str(frame["class"].iloc[int(np.nanargmin(frame["difference"]))])
+    return ToldAndSeen(classes=frame, least=least, name=name)

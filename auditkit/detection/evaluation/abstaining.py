@@ -1,5 +1,6 @@
 """What not answering buys: errors among the images that are answered first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -76,17 +77,24 @@ def risk_coverage(
     last = np.flatnonzero(np.diff(sure[order], append=np.nan) != 0) + 1  # rows at each threshold
     kept = last[np.unique(np.searchsorted(last, np.linspace(0, len(sure), points + 1)[1:]))]
     found = [share_of(error[order[:n]], whose[order[:n]], confidence=confidence) for n in kept]
-    curve = pd.DataFrame(
+    return RiskCoverage(
+        curve=_curve(kept / len(sure), found, ideal[kept - 1]),
+        area=area,
+        random=float(error.mean()),
+        oracle=float(ideal.mean()),
+    )
+
+
+def _curve(coverage: Floats, risks: Sequence[Estimate], oracle: Floats) -> pd.DataFrame:
+    return pd.DataFrame(
         {
-            "coverage": kept / len(sure),
-            "risk": [one.value for one in found],
-            "low": [one.low for one in found],
-            "high": [one.high for one in found],
-            "oracle": ideal[kept - 1],
+            "coverage": coverage,
+            "risk": [one.value for one in risks],
+            "low": [one.low for one in risks],
+            "high": [one.high for one in risks],
+            "oracle": oracle,
         }
     )
-    random, oracle = float(error.mean()), float(ideal.mean())
-    return RiskCoverage(curve=curve, area=area, random=random, oracle=oracle)
 
 
 def certainty(probability: ArrayLike, answered: ArrayLike) -> Floats:
