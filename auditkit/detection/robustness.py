@@ -4,18 +4,20 @@ What is done to an image does not depend on whether it was made. Calls are at th
 the detector was calibrated to, which knows nothing of what is done here.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from auditkit.detection import evaluation
 from auditkit.detection.calibration import ALPHA, Answer
 from auditkit.detection.corpus import FAKE, GENERATOR, IMAGE, LABEL, ORIGINAL, SOURCE
 from auditkit.detection.degrading import DEGRADATIONS, degraded
 from auditkit.detection.files import Detector
+from auditkit.detection.patches import grey
 from auditkit.errors import DataError
 from auditkit.runtime import Runtime, track
 from auditkit.statistics.estimate import Estimate
@@ -30,7 +32,8 @@ class Step:
     """What a detector is worth after one thing was done to all images.
 
     kind is of `DEGRADATIONS`, or UNTOUCHED. balanced is the balanced accuracy of p-values of at
-    most 5 % as calls; false_alarms the share of real images whose answer is fake.
+    most 5 % as calls; false_alarms the share of real images whose answer is fake, by_source that
+    of each source's.
     """
 
     kind: str
@@ -38,7 +41,13 @@ class Step:
     auc: Estimate
     balanced: Estimate
     false_alarms: Estimate
+    by_source: Mapping[str, Estimate]
     answered: Estimate
+
+    @property
+    def most_accused(self) -> str:
+        """The source whose real images are called fake most."""
+        return max(self.by_source, key=lambda one: self.by_source[one].value)
 
     @property
     def title(self) -> str:
@@ -51,9 +60,16 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Robustness:
-    """The images as they are, and after each kind and strength, the mildest of a kind first."""
+    """The images as they are, and after each kind and strength, the mildest of a kind first.
+
+    smooth is the share of untouched real images called fake among the quarter with the least
+    detail, detailed that among the others: whatever smooths, fog or a lens out of focus, may look
+    like a generator.
+    """
 
     untouched: Step
+    smooth: Estimate
+    detailed: Estimate
     steps: tuple[Step, ...]
 
     def of(self, kind: str) -> tuple[Step, ...]:
@@ -92,34 +108,46 @@ def robustness(
             f"{FEWEST} of each are needed"
         )
     images: list[Pixels] = list(rows[IMAGE])
-    untouched = _step(UNTOUCHED, 0.0, images, rows, detector, runtime)
+    said = detector.answers(images, runtime)
+    untouched = _step(UNTOUCHED, 0.0, said, rows)
     plan = [(kind, strength) for kind in kinds for strength in DEGRADATIONS[kind].strengths]
     steps = []
     for kind, strength in track(plan, "degraded images", len(plan)):
         rng = runtime.rng(f"degraded: {kind} {strength:g}")
         changed = [degraded(one, kind, strength, rng) for one in images]
-        steps.append(_step(kind, strength, changed, rows, detector, runtime))
-    return Robustness(untouched=untouched, steps=tuple(steps))
+        steps.append(_step(kind, strength, detector.answers(changed, runtime), rows))
+    smooth, detailed = _by_detail(said[~fake], rows[~fake])
+    return Robustness(untouched=untouched, steps=tuple(steps), smooth=smooth, detailed=detailed)
 
 
-def _step(
-    kind: str,
-    strength: float,
-    images: Sequence[Pixels],
-    rows: pd.DataFrame,
-    detector: Detector,
-    runtime: Runtime,
-) -> Step:
-    said = detector.answers(list(images), runtime)
+def detail(pixels: Pixels) -> float:
+    """How far pixels lie from a blur of one pixel, on average, in grey levels."""
+    bright = grey(pixels).astype(np.float64) * 255
+    return float(np.abs(bright - gaussian_filter(bright, 1.0, mode="reflect")).mean())
+
+
+def _by_detail(said: pd.DataFrame, rows: pd.DataFrame) -> tuple[Estimate, Estimate]:
+    """Shares called fake of the quarter of rows with the least detail, and of the rest."""
+    called, whose = (said["answer"] == Answer.FAKE).to_numpy(), rows[ORIGINAL].to_numpy()
+    order = np.argsort([detail(one) for one in rows[IMAGE]], kind="stable")
+    ends = np.split(order, [len(order) // 4])
+    smooth, detailed = (evaluation.share_of(called[one], whose[one]) for one in ends)
+    return smooth, detailed
+
+
+def _step(kind: str, strength: float, said: pd.DataFrame, rows: pd.DataFrame) -> Step:
     fake, whose = (rows[LABEL] == FAKE).to_numpy(dtype=bool), rows[ORIGINAL].to_numpy()
-    whole = evaluation.answered(said["answer"], fake, whose)
+    called = (said["answer"] == Answer.FAKE).to_numpy()
+    source = rows[SOURCE].to_numpy().astype(str)
+    of = {str(one): ~fake & (source == one) for one in np.unique(source[~fake])}
     return Step(
         kind=kind,
         strength=strength,
         auc=evaluation.auc(said["score"], fake, whose),
         balanced=evaluation.balanced_accuracy(said["p_value"] <= ALPHA, fake, whose),
-        false_alarms=evaluation.false_alarms(said["answer"] == Answer.FAKE, fake, whose),
-        answered=whole.answered,
+        false_alarms=evaluation.false_alarms(called, fake, whose),
+        by_source={name: evaluation.share_of(called[at], whose[at]) for name, at in of.items()},
+        answered=evaluation.share_of(said["answer"] != Answer.ABSTAIN, whose),
     )
 
 

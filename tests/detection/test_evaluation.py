@@ -131,6 +131,13 @@ def test_images_of_one_original_say_next_to_nothing() -> None:
         assert found.high - found.low > 0.9
 
 
+def test_one_real_image_of_a_hundred_may_lie_above_a_threshold_of_one_in_a_hundred():
+    score = [*range(100), 98.5, 97.5]  # beyond the second of the real ones, and not
+    fake = [False] * 100 + [True] * 2
+    assert tpr_at_fpr(score, fake, np.arange(102), rng=rng()).value == 0.5
+    assert tpr_at_fpr(score, fake, np.arange(102), rng=rng(), level=0.02).value == 1
+
+
 def test_a_rare_false_alarm_needs_as_many_originals() -> None:
     score, fake, _ = corpus(600)
     found = tpr_at_fpr(score, fake, np.arange(600) % 99, rng=rng())

@@ -24,7 +24,7 @@ TEXT = (
 
 
 def run(check: Degradations, subject: Subject, seen: Detected) -> Iterator[Finding | Section]:
-    """Each kind at its strongest, the worst first; where real images are called fake most."""
+    """Each kind at its strongest, the worst first; whom it calls fake falsely."""
     try:
         found = robustness(seen.detector, seen.rows, subject.runtime, most=check.images)
     except DataError as error:
@@ -32,6 +32,15 @@ def run(check: Degradations, subject: Subject, seen: Detected) -> Iterator[Findi
     for one in sorted(found.strongest, key=lambda step: step.balanced.value):
         yield _left(check, one, found.untouched)
     yield _alarms(check, found)
+    yield finding(
+        f"Of the quarter of real images with the least detail {percent(found.smooth.value)} are "
+        f"called fake untouched, of the others {percent(found.detailed.value)}: what is smooth, or "
+        "out of focus, may look made.",
+        found.smooth,
+        metric="false alarms of real images with little detail",
+        null=found.detailed.value,
+        remedy="Do not rely on a call of smooth or blurred images.",
+    )
     yield Section(
         title="What is left of it once images were sent on?",
         text=TEXT.format(n=found.untouched.auc.n),
@@ -57,10 +66,13 @@ def _left(check: Degradations, one: Step, untouched: Step) -> Finding:
 
 def _alarms(check: Degradations, found: Robustness) -> Finding:
     worst = found.most_alarming
+    source = worst.most_accused
     return finding(
         f"Real images are called fake most after {worst.title}: "
         f"{percent(worst.false_alarms.value)} of them, against "
-        f"{percent(found.untouched.false_alarms.value)} untouched.",
+        f"{percent(found.untouched.false_alarms.value)} untouched; of {source} it is "
+        f"{percent(worst.by_source[source].value)}, against "
+        f"{percent(found.untouched.by_source[source].value)}.",
         worst.false_alarms,
         metric="most false alarms after a degradation",
         status=at_most(worst.false_alarms, check.max_false_alarms),
