@@ -128,9 +128,10 @@ def shuffled_labels(
 ) -> Estimate:
     """AUC of quick detectors that learned labels dealt out at random, on other images: .5.
 
-    Images of one original get the same random label, on either side, so that an original that
-    stands on both would show. The mean over shuffles, with Student's interval over them. Raises
-    DataError where there are too few originals.
+    A control of how figures here are taken: images of one original get one random label, and were
+    they on both sides it would be found. A photograph under two names gets two labels, and is not.
+    The mean over shuffles, with Student's interval over them. Raises DataError where there are too
+    few originals.
     """
     rng = runtime.rng("shuffled labels")
     rows = evened(readable(corpus), rng, most)

@@ -22,6 +22,15 @@ WHAT = {
     traits.FILE: "Bytes a pixel alone, all by one encoder,",
     traits.FRAME: "How unlike the rest their outermost pixels are, alone,",
 }
+CHANCE = "where nothing leaks it is about 0.50, or less."
+NOTHING = {
+    traits.SIZE: CHANCE,
+    traits.NUMBERS: "where nothing leaks it is about 0.50, or a little more, for JPEG leaves "
+    "plainer traces in smoother images.",
+    traits.FILE: "what is smooth takes fewer, and fakes may be smoother.",
+    traits.FRAME: "it should be about 0.50, but in small pictures on black, where a real edge is "
+    "plainer than a made one.",
+}
 TEXT = (
     "Where real images are of one size or format and fakes of another, a detector learns that, "
     "and its figures say nothing of fakes. So a classifier was given such traits alone, learned "
@@ -63,7 +72,7 @@ def _probe(check: Check, group: str, found: leaking.Leaks) -> Finding:
     limit = check.max_auc if judged else None
     return finding(
         f"{WHAT[group]} tell made images from real ones with an AUC of {one.auc.value:.2f}; "
-        "where nothing leaks it is about 0.50, or less.",
+        f"{NOTHING[group]}",
         one.auc,
         metric=f"AUC of {group} alone",
         unit=Unit.NUMBER,
@@ -88,8 +97,8 @@ def _shuffled(check: Check, every: pd.DataFrame, subject: Subject) -> Finding:
         status=at_most(found, check.max_auc),
         limit=check.max_auc,
         null=0.5,
-        remedy="Something of one half of the originals is in the other: look for images that are "
-        "nearly the same under two names.",
+        remedy="Images that were learned from are asked about again: the figures of this page "
+        "cannot be relied on.",
         ceiling=True,
     )
 
