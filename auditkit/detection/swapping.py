@@ -87,7 +87,7 @@ REGIONS = Lens(
 def scored(detector: Detector, squares: Tensor, runtime: Runtime) -> Tensor:
     """The score of squares (B, h, w) and each member's own, (B, 1 + members) float64.
 
-    All are in standard deviations of real images, and positive for a fake.
+    The score is in log odds of a fake, members in standard deviations of real images.
     """
     cut = [one[None] for one in squares.numpy()]
     sides = [squares.shape[1:]] * len(cut)
