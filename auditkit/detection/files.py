@@ -17,7 +17,15 @@ from safetensors.torch import save as save_tensors
 from auditkit.detection.calibration import ALPHA, Calibration, answers
 from auditkit.detection.panel import Panel, read
 from auditkit.errors import DataError, ModelError
-from auditkit.models.sealed import CARD, ensure_ours, required, unsealed, write_folder
+from auditkit.models.sealed import (
+    CARD,
+    MOST,
+    ensure_ours,
+    plain_bytes,
+    required,
+    unsealed,
+    write_folder,
+)
 from auditkit.runtime import Runtime
 
 WEIGHTS = "model.safetensors"
@@ -107,7 +115,7 @@ def facts_of(raw: Any) -> dict[str, Any]:
 
 def _bytes(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return plain_bytes(path, MOST)
     except OSError as error:
         raise ModelError(
             f"no detector in {path.parent} ({path.name}: {error.strerror}); make one with "

@@ -20,7 +20,7 @@ from auditkit.errors import DataError, ModelError, UsageError
 from auditkit.models.base import ARCHITECTURES
 from auditkit.models.card import Card
 from auditkit.models.progress import PROGRESS
-from auditkit.models.sealed import CARD, ensure_ours, required, unsealed, write_folder
+from auditkit.models.sealed import CARD, ensure_ours, plain_bytes, required, unsealed, write_folder
 
 WEIGHTS = "model.safetensors"
 SNAPSHOTS = "snapshots.safetensors"
@@ -134,7 +134,7 @@ def _built(card: Card) -> nn.Module:
 
 def _read(folder: Path, name: str) -> bytes:
     try:
-        return (folder / name).read_bytes()
+        return plain_bytes(folder / name)
     except FileNotFoundError:
         if (folder / PROGRESS).is_file():
             raise ModelError(

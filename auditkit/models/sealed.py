@@ -4,8 +4,10 @@ The card is JSON and carries a checksum of itself; what it says of the files bes
 owner's. A folder is written whole or not at all.
 """
 
+import errno
 import json
 import shutil
+import stat
 import tempfile
 from collections.abc import Collection, Mapping
 from contextlib import suppress
@@ -17,6 +19,7 @@ from auditkit.errors import ModelError, UsageError
 
 CARD = "card.json"
 AGAIN = "copy the checkpoint again or train it anew"
+MOST = 1 << 28  # bytes of a card, which holds no more than a training's course
 
 
 def write_folder(folder: Path, files: Mapping[str, bytes], card: Mapping[str, Any]) -> None:
@@ -78,10 +81,27 @@ def unsealed(text: bytes, where: Path) -> dict[str, Any]:
     return raw
 
 
+def plain_bytes(path: Path, most: int | None = None) -> bytes:
+    """A file's content. Raises OSError where there is none, it is a pipe or device, or too large.
+
+    A stranger's folder may hold a pipe that never says anything, or a link to what never ends.
+    """
+    about = path.stat()
+    if not stat.S_ISREG(about.st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file", str(path))
+    if most is not None and about.st_size > most:
+        raise OSError(errno.EFBIG, f"it has more than {most:,} bytes", str(path))
+    return path.read_bytes()
+
+
 def is_of_kind(folder: Path, kind: str) -> bool:
     """Whether a folder has a card that says so. Raises ModelError where the card is damaged."""
     card = folder / CARD
-    return card.is_file() and unsealed(card.read_bytes(), card).get("kind") == kind
+    try:
+        content = plain_bytes(card, MOST)
+    except OSError:  # whoever loads it says why
+        return False
+    return unsealed(content, card).get("kind") == kind
 
 
 def sealed(card: Mapping[str, Any]) -> str:

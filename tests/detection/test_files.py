@@ -1,6 +1,7 @@
 """A detector's folder that somebody changed and sealed again is refused with a sentence."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,10 @@ import torch
 from safetensors.torch import save as save_tensors
 
 from auditkit.detection.files import WEIGHTS, load_detector, save_detector
+from auditkit.detection.speech.detector import load_speech_detector
 from auditkit.errors import ModelError
-from auditkit.models.sealed import CARD, sealed, unsealed
+from auditkit.models.files import load
+from auditkit.models.sealed import CARD, is_of_kind, sealed, unsealed
 from tests.detectors import tiny_detector
 
 
@@ -73,3 +76,22 @@ def test_weights_of_other_shapes_are_refused(tmp_path: Path) -> None:
     (place / WEIGHTS).unlink()
     with pytest.raises(ModelError, match=r"no detector in .*model.safetensors"):
         load_detector(place)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_pipe_in_the_place_of_a_file_is_refused_and_never_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / CARD)
+    assert not is_of_kind(tmp_path, "detector")
+    with pytest.raises(ModelError, match="it is no plain file"):
+        load_detector(tmp_path)
+    with pytest.raises(ModelError, match="it is no plain file"):
+        load_speech_detector(tmp_path)
+    with pytest.raises(ModelError, match="it is no plain file"):
+        load(tmp_path)
+
+
+def test_a_card_of_absurd_size_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    with (tmp_path / CARD).open("wb") as file:
+        file.truncate(1 << 40)  # a hole, which takes no room
+    with pytest.raises(ModelError, match="more than 268,435,456 bytes"):
+        load_detector(tmp_path)

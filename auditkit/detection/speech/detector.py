@@ -26,7 +26,15 @@ from auditkit.detection.patches import SIDE
 from auditkit.detection.speech.corpus import SIGNAL, SpeechRecipe
 from auditkit.detection.speech.lfcc import BANDS, FAST, SLOW, Floats, lfcc
 from auditkit.errors import DataError, ModelError
-from auditkit.models.sealed import CARD, ensure_ours, is_of_kind, unsealed, write_folder
+from auditkit.models.sealed import (
+    CARD,
+    MOST,
+    ensure_ours,
+    is_of_kind,
+    plain_bytes,
+    unsealed,
+    write_folder,
+)
 from auditkit.runtime import Runtime, track
 
 KIND = "speech detector"
@@ -154,7 +162,7 @@ def save_speech_detector(folder: Path, detector: SpeechDetector) -> Path:
 def load_speech_detector(folder: Path) -> SpeechDetector:
     """What was saved. Raises ModelError where it is missing, changed or something else."""
     try:
-        card = unsealed((folder / CARD).read_bytes(), folder / CARD)
+        card = unsealed(plain_bytes(folder / CARD, MOST), folder / CARD)
     except OSError as error:
         raise ModelError(f"{folder / CARD} cannot be read: {error.strerror}") from error
     if card.get("kind") != KIND:
