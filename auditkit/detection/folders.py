@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from auditkit.data.pictures import open_picture, suffixes
+from auditkit.data.pictures import CLOSED, open_picture, suffixes
 from auditkit.data.reading import read_table
 from auditkit.data.schema import require_column
 from auditkit.detection.corpus import (
@@ -100,7 +100,7 @@ def _files(folder: Path) -> list[Found]:
     """Every image file below real/ and fake/, in the order of their paths."""
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder}; give one with {REAL}/ and {FAKE}/ in it")
-    endings = suffixes()
+    endings = suffixes() | CLOSED  # what cannot be opened is refused and not left out
     found: list[Found] = []
     for label in (REAL, FAKE):
         before = len(found)
@@ -194,7 +194,7 @@ def _filled(told: pd.Series, known: Sequence[str] | None, where: str) -> list[st
     """What a file tells, and where it tells nothing what is known. DataError for half the parts."""
     if known is not None:
         return [
-            str(own) if pd.isna(one) else str(one) for one, own in zip(told, known, strict=True)
+            str(own) if pd.isna(one) else _named(one) for one, own in zip(told, known, strict=True)
         ]
     strange = sorted(set(told.fillna("empty").astype(str)) - set(Part))
     if strange:
@@ -203,6 +203,11 @@ def _filled(told: pd.Series, known: Sequence[str] | None, where: str) -> list[st
             f"{', '.join(Part)}"
         )
     return [str(one) for one in told]
+
+
+def _named(told: object) -> str:
+    """A name that may be a number: beside empty cells 7 is read as 7.0, and a file is called 7."""
+    return str(int(told)) if isinstance(told, float) and told.is_integer() else str(told)
 
 
 def _require_apart(columns: Mapping[str, Sequence[str]], where: str) -> None:

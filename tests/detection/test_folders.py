@@ -98,6 +98,14 @@ def test_labels_csv_tells_originals_sources_parts_and_groups(tmp_path: Path) -> 
     assert corpus["age"].tolist() == ["old", "young", "old"]
 
 
+def test_a_photograph_with_a_number_for_a_name_is_the_same_told_or_not(tmp_path: Path) -> None:
+    lay(tmp_path, "real/1.png", "real/2.png", "fake/gan/1.png", "fake/gan/2.png")
+    (tmp_path / "labels.csv").write_text("file,original\nreal/1.png,1\nreal/2.png,2\n")
+    corpus = read_corpus(tmp_path, RUNTIME)
+    assert corpus[ORIGINAL].tolist() == ["1", "2", "1", "2"]
+    assert (corpus.groupby(ORIGINAL)[PART].nunique() == 1).all()
+
+
 def test_of_three_generators_one_is_calibrated_on_and_one_tested_on(tmp_path: Path) -> None:
     own = {one: one + "-{}" for one in ("a", "b", "c", "d")}  # images that nobody took
     corpus = many(tmp_path, own)
@@ -185,5 +193,6 @@ def test_images_that_cannot_be_opened_are_counted_and_the_first_is_named(tmp_pat
     lay(tmp_path, "real/a.png", "fake/b.png")
     (tmp_path / "real" / "broken.png").write_bytes(b"nothing")
     (tmp_path / "fake" / "cut.png").write_bytes((tmp_path / "fake" / "b.png").read_bytes()[:40])
-    with pytest.raises(DataError, match=r"2 of 4 images in .* cannot be opened.*real/broken.png"):
+    (tmp_path / "real" / "phone.heic").write_bytes(b"\0\0\0\x18ftypheic")  # not left out
+    with pytest.raises(DataError, match=r"3 of 5 images in .* cannot be opened.*real/broken.png"):
         read_corpus(tmp_path, RUNTIME)
