@@ -393,6 +393,11 @@ class Subject:
                 "only the model's answers are known, not the model itself: nothing can be explained"
             )
 
+    def require_people(self) -> None:
+        """Raise NotApplicable where rows are a detector's images, and nobody's group is named."""
+        if isinstance(self.predictor, Detecting):
+            _ = self.sensitive
+
     def require_rows(self) -> None:
         """Raise NotApplicable where rows were counted and not read."""
 

@@ -135,6 +135,7 @@ class IndividualInequality:
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """The index, Theil's, and the part between groups of each sensitive column."""
         subject.require(Task.DECISION)
+        subject.require_people()
         columns = subject.table.schema.sensitive_names
         counts = _counts(subject, subject.predictions)
         index = inequality(counts, alpha=self.alpha)

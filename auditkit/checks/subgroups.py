@@ -76,6 +76,7 @@ class UnnamedSubgroups:
 
     def run(self, subject: Subject) -> Iterator[Finding | Section]:
         """A finding for each slice that was confirmed, or what would have been; all slices."""
+        subject.require_people()
         losses = self._losses(subject)
         found = find_subgroups(
             losses.frame,

@@ -57,6 +57,8 @@ def test_what_it_misses_is_said_before_what_it_is_good_at(elsewhere: Subject):
     ("name", "reason"),
     [
         ("four-fifths", "labels.csv"),  # a source is no group of people
+        ("subgroups", "labels.csv"),
+        ("individual-inequality", "labels.csv"),
         ("overfitting", "did not learn from"),
         ("layers", "detector-evidence explains it"),
     ],
