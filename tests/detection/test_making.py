@@ -169,6 +169,23 @@ def test_from_the_cache_a_corpus_is_the_same_whatever_the_runtimes_seed(
     assert same(corpus, made_corpus(CorpusRecipe(), replace(RUNTIME, seed=5), cuts=SMALL))
 
 
+def test_a_corpus_of_other_fakes_is_not_taken_from_the_cache(
+    corpus: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "reals_of", None)
+    for name, other in (("MARGIN", 0), ("FACES", 3), ("STEPS", {"autoencoder": 2})):
+        with monkeypatch.context() as patched:
+            patched.setattr(making, name, other)
+            with pytest.raises(TypeError):  # it would be made, and cannot be
+                made_corpus(CorpusRecipe(), RUNTIME, cuts=SMALL)
+
+
+def test_of_a_source_with_too_few_images_each_is_taken_once(sources: Path) -> None:
+    greedy = Cut(source="fashion-mnist", counts=dict.fromkeys(Part, 90), form="whole")
+    found = [one.original for one in reals_of([greedy], RUNTIME)]
+    assert 115 < len(found) == len(set(found)) <= 120
+
+
 @pytest.mark.usefixtures("without_corpus")
 def test_made_again_a_corpus_is_the_same(corpus: pd.DataFrame) -> None:
     assert same(corpus, made_corpus(CorpusRecipe(), RUNTIME, cuts=SMALL))
