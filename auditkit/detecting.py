@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auditkit.data.pictures import CLOSED, open_picture, quiet, suffixes
-from auditkit.detection.calibration import ALPHA, Answer, answers
+from auditkit.detection.calibration import ALPHA, Answer, Calibration, answers
 from auditkit.detection.files import Detector
 from auditkit.detection.members.table import MEMBERS, VOTING
 from auditkit.detection.panel import read_patches
@@ -95,18 +95,23 @@ def detect(
 
     Raises UsageError where alpha is finer than the calibration can tell, or there is no file.
     """
-    fewest = min(one.originals for one in detector.calibration.kinds.values())
-    finest = 1 / (fewest + 1)
-    if not finest <= alpha < 1:
-        raise UsageError(
-            f"alpha {alpha:g} cannot be kept: calibrated on {fewest:,} photographs or persons of a "
-            f"kind, the detector tells shares from {finest:.2g} to 1"
-        )
+    require_alpha(alpha, detector.calibration, "photographs or persons")
     total = sum(1 for _ in _places(paths))
     if not total:
         named = ", ".join(repr(str(one)) for one in paths[:3]) or "nothing"
         raise UsageError(f"there is no file in {named}; give images or folders of images")
     return _rows(track(_places(paths), "images", total), detector, runtime, alpha)
+
+
+def require_alpha(alpha: float, law: Calibration, originals: str) -> None:
+    """Raise UsageError for a share that is finer than a calibration can tell, or none."""
+    fewest = min(one.originals for one in law.kinds.values())
+    finest = 1 / (fewest + 1)
+    if not finest <= alpha < 1:
+        raise UsageError(
+            f"alpha {alpha:g} cannot be kept: calibrated on {fewest:,} {originals} of a kind, the "
+            f"detector tells shares from {finest:.2g} to 1"
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from auditkit.config import built
 from auditkit.data.audio import decode
-from auditkit.detecting import UNREADABLE, Row, Tally
+from auditkit.detecting import UNREADABLE, Row, Tally, require_alpha
 from auditkit.detection.calibration import Answer
 from auditkit.detection.corpus import FAKE, LABEL, PART, SOURCE, Part
 from auditkit.detection.speech.corpus import SIGNAL, SpeechRecipe, speech_corpus
@@ -77,7 +77,11 @@ def told_of_speech(done: SpeechDetector) -> Iterator[str]:
 def detect_speech(
     paths: Sequence[Path], detector: SpeechDetector, runtime: Runtime, *, alpha: float
 ) -> Iterator[Row]:
-    """One row a recording, by name; of folders, their own files."""
+    """One row a recording, by name; of folders, their own files.
+
+    Raises UsageError where alpha is finer than the calibration can tell, or there is no file.
+    """
+    require_alpha(alpha, detector.calibration, "lines")
     files = [
         file for path in paths for file in (sorted(path.iterdir()) if path.is_dir() else [path])
     ]

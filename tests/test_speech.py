@@ -61,3 +61,11 @@ def test_a_choice_there_is_not_and_an_empty_folder_are_refused(
         speech.train_and_save_speech(tmp_path / "x", {"linez": 30}, RUNTIME)
     with pytest.raises(UsageError, match="no file"):
         speech.detect_speech([tmp_path], trained[1], RUNTIME, alpha=0.05)
+
+
+@pytest.mark.parametrize("alpha", [0.0001, 0.0, 1.0, float("nan")])
+def test_a_share_that_cannot_be_kept_is_refused(
+    trained: tuple[Path, SpeechDetector], tmp_path: Path, alpha: float
+) -> None:
+    with pytest.raises(UsageError, match="calibrated on 40 lines of a kind"):
+        speech.detect_speech([tmp_path], trained[1], RUNTIME, alpha=alpha)
