@@ -80,6 +80,9 @@ def test_seeds_that_agree_prove_it_and_seeds_that_do_not_leave_it_open():
     # .09, .1, .11: 4.303 * .01 / sqrt(3)
     assert same.lean.high - same.lean.value == pytest.approx(4.303 * 0.01 / 3**0.5, rel=1e-3)
     assert same.classes["change"].tolist() == pytest.approx([0.1, -0.1])
+    # Of two classes at once: 6.205 in place of 4.303.
+    high = (same.classes["high"] - same.classes["change"]).tolist()
+    assert high == pytest.approx([6.205 * 0.01 / 3**0.5] * 2, rel=1e-3)
     apart = over_trainings([exact(95, 5), exact(72, 28), exact(83, 17)], [80, 20])
     assert apart.lean.low < 0 < apart.lean.high
     assert apart.each["lean"].tolist() == pytest.approx([0.15, -0.08, 0.03])
