@@ -445,10 +445,9 @@ def detect(
             else:
                 for line in lines(rows, how):
                     _print(line, at_once=True)
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         kept = "nothing was written" if out else "the rows above stand"
-        _note(f"auditkit: interrupted after {tally.counts.total():,} files; {kept}")
-        return INTERRUPTED
+        raise _Interrupted(f"after {tally.counts.total():,} files; {kept}") from error
     for line in told:
         _note(line)
     codes = {"real": PASSED, "fake": FAILED, "abstain": UNDECIDED}
@@ -551,10 +550,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     sys.exit(run(sys.argv[1:] if arguments is None else arguments))
 
 
+class _Interrupted(Exception):
+    """Stopped by the user; its text says where, and what is kept."""
+
+
 def run(arguments: Sequence[str]) -> int:
     """Run one command; its exit code. A traceback is printed for our own faults alone."""
     try:
-        return int(app(spread(arguments), standalone_mode=False) or 0)
+        code = int(app(spread(arguments), standalone_mode=False) or 0)
+        if code == INTERRUPTED:  # typer ends on Ctrl-C by itself, without a word
+            _note("auditkit: interrupted; nothing was written")
+        return code
+    except _Interrupted as error:
+        _note(f"auditkit: interrupted {error}")
+        return INTERRUPTED
     except AuditkitError as error:
         return _refuse(str(error))
     except CommandLineError as error:

@@ -147,7 +147,7 @@ def test_our_own_fault_exits_4_with_a_traceback(here, monkeypatch, capsys):
     assert "fault of auditkit's own" in err
 
 
-def test_an_interrupt_writes_nothing(here, monkeypatch):
+def test_an_interrupt_writes_nothing_and_says_so(here, monkeypatch, capsys):
     import auditkit.runner
 
     def stop(*_):
@@ -156,6 +156,7 @@ def test_an_interrupt_writes_nothing(here, monkeypatch):
     monkeypatch.setattr(auditkit.runner, "run_checks", stop)
     assert audit(people()) == 130
     assert not Path("reports").exists()
+    assert capsys.readouterr().err == "auditkit: interrupted; nothing was written\n"
 
 
 # --- ways to hand over a model ---
