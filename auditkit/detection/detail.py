@@ -2,8 +2,9 @@
 
 Generators smooth, and so do fog, water and a lens out of focus. A score is therefore read beside
 those of real images of as much detail: less their mean there, in units of how far they spread
-there. Validity does not rest on it, since calibration images are read in the same way; it makes
-what is promised on average hold more evenly (normalised nonconformity).
+there: what is promised on average holds more evenly (normalised nonconformity). Calibration images
+are read by the lines of folds without them, nearly as a new one is by the lines of all; simulated
+false alarms stay at or below what is promised.
 
 Papadopoulos, Vovk & Gammerman 2011, "Regression Conformal Prediction with Nearest Neighbours";
 Lei et al. 2018, "Distribution-Free Predictive Inference for Regression".
