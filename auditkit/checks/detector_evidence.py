@@ -22,7 +22,7 @@ class DetectorEvidence:
 
     rule: ClassVar[str] = "AK706"
     title: ClassVar[str] = "What the detector looks at"
-    topic: ClassVar[Topic] = Topic.MISUSE
+    topic: ClassVar[Topic] = Topic.EXPLANATION
 
     images: int = ranged(16, 4, 10_000)
     maps: int = ranged(3, 0, 20)

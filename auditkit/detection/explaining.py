@@ -45,8 +45,8 @@ class Evidence:
     """How far the score of n squares follows each part, between them and real images.
 
     falls (n, players, 1 + members) holds how far the score, and each member's, falls without the
-    part; rises how far that of the real image rises by it. In standard deviations of real images,
-    above 0 where the part speaks for a fake; NaN without a stand-in.
+    part; rises how far that of the real image rises by it. The score in log odds of a fake, members
+    in standard deviations of real images, above 0 where the part speaks for a fake; NaN without a stand-in.
     """
 
     lens: Lens
@@ -155,7 +155,7 @@ class Contrast:
     """What a part says in a generator's fakes, beyond what mixing does to real images.
 
     fakes is its mean evidence in them, reals how far a real image's score rises by the part of
-    another real one, gap the difference; all in standard deviations of real images.
+    another real one, gap the difference; all in log odds of a fake.
     """
 
     generator: str

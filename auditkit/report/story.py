@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from auditkit.results import GRAVITY, AuditReport, CheckResult, Finding, Status, Topic, worst
 
+MOST_NAMES = 4  # checks that one reason names
 MOST_POINTS = 6  # sentences an answer shows before it points to the table of findings
 ORDER = (*GRAVITY, Status.MEASURED, Status.NOT_APPLICABLE, Status.SKIPPED)
 
@@ -226,7 +227,7 @@ def _why_not(
     titles: dict[str, list[str]] = {}
     for one in results:
         titles.setdefault(one.reason, []).append(one.title)
-    idle = [(", ".join(names), reason) for reason, names in titles.items() if reason]
+    idle = [(_several_of(names), reason) for reason, names in titles.items() if reason]
     listed = [
         (what, why)
         for what, why in not_tested
@@ -236,6 +237,12 @@ def _why_not(
     return tuple(dict.fromkeys(idle + listed)) or (
         ("This question", "No check that asks it was run."),
     )
+
+
+def _several_of(names: Sequence[str]) -> str:
+    """All of a few names, or the first three and how many more."""
+    few = len(names) <= MOST_NAMES
+    return ", ".join(names) if few else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def _rest(findings: Sequence[Finding], shown: Sequence[Finding], unasked: str) -> str:

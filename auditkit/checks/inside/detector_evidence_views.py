@@ -43,7 +43,7 @@ def _curves(told: Sequence[Contrast]) -> Lines:
         frame=frame,
         x="cycles a pixel",
         y=tuple(by),
-        text="The score's fall and rise, in standard deviations of real images; the last band, "
+        text="The score's fall and rise, in log odds of a fake; the last band, "
         "above 0.5, is that of diagonal detail."
         + (f" {left} more generators stand in the table." if left > 0 else ""),
     )
@@ -100,7 +100,7 @@ def deletion_view(held: Deletion, parts: str) -> Lines:
         frame=held.curves,
         x="share",
         y=("weightiest first", "random order", "lightest first"),
-        text="Mean score of images called fake, in standard deviations of real images, by the "
+        text="Mean score of images called fake, in log odds of a fake, by the "
         "share of parts that are a real image's. Where an explanation holds, the score falls "
         "soonest with its weightiest parts first, and latest with its lightest.",
     )
