@@ -26,7 +26,7 @@ class DetectorWorth:
 
     rule: ClassVar[str] = "AK701"
     title: ClassVar[str] = "Detector of made images"
-    topic: ClassVar[Topic] = Topic.PERFORMANCE
+    topic: ClassVar[Topic] = Topic.MISUSE
 
     max_false_alarms: float | None = ranged(0.05, *SHARE)
     min_auc: float | None = ranged(None, 0.5, 1.0)
@@ -49,7 +49,7 @@ class UnseenGenerators:
 
     rule: ClassVar[str] = "AK702"
     title: ClassVar[str] = "Generators never seen"
-    topic: ClassVar[Topic] = Topic.PERFORMANCE
+    topic: ClassVar[Topic] = Topic.MISUSE
 
     min_auc: float | None = ranged(None, 0.5, 1.0)
     min_accuracy: float | None = ranged(None, *SHARE)
@@ -71,7 +71,7 @@ class Degradations:
 
     rule: ClassVar[str] = "AK703"
     title: ClassVar[str] = "Images on their way"
-    topic: ClassVar[Topic] = Topic.PERFORMANCE
+    topic: ClassVar[Topic] = Topic.MISUSE
 
     min_accuracy: float | None = ranged(None, *SHARE)
     max_false_alarms: float | None = ranged(None, *SHARE)
@@ -93,7 +93,7 @@ class Leaks:
 
     rule: ClassVar[str] = "AK704"
     title: ClassVar[str] = "What gives the answer away"
-    topic: ClassVar[Topic] = Topic.PERFORMANCE
+    topic: ClassVar[Topic] = Topic.MISUSE
 
     max_auc: float | None = ranged(0.6, 0.5, 1.0)
     images: int = ranged(2000, 100, 100_000)
@@ -114,7 +114,7 @@ class Abstaining:
 
     rule: ClassVar[str] = "AK705"
     title: ClassVar[str] = "What a call is worth"
-    topic: ClassVar[Topic] = Topic.PERFORMANCE
+    topic: ClassVar[Topic] = Topic.MISUSE
 
     min_answered: float | None = ranged(None, *SHARE)
     prevalence: float = ranged(0.01, 1e-6, 0.999)

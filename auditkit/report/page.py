@@ -34,7 +34,7 @@ from auditkit.results import (
 TOPICS: Mapping[Topic, str] = {
     Topic.EXPLANATION: "Why it decides",
     Topic.HARM: "Whom it harms",
-    Topic.MISUSE: "What it can be misused for",
+    Topic.MISUSE: "Fakes and misuse",
     Topic.PERFORMANCE: "How well it works",
     Topic.DATA: "The data",
     Topic.TRAINING: "Training and cost",

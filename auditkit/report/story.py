@@ -60,7 +60,7 @@ QUESTIONS = (
     ),
     Question(
         key="misuse",
-        text="What can it be misused for?",
+        text="What of fakes and misuse?",
         topics=(Topic.MISUSE,),
         failed="More than the limits set allow",
         passed="Nothing beyond the limits set",
