@@ -46,7 +46,8 @@ class Evidence:
 
     falls (n, players, 1 + members) holds how far the score, and each member's, falls without the
     part; rises how far that of the real image rises by it. The score in log odds of a fake, members
-    in standard deviations of real images, above 0 where the part speaks for a fake; NaN without a stand-in.
+    in standard deviations of real images, above 0 where the part speaks for a fake; NaN without a
+    stand-in.
     """
 
     lens: Lens

@@ -21,7 +21,7 @@ CHANCES = (0.4, 0.3, 0.2, 0.1)
 FACE = 48  # pixels of the middle of a face, as GANs learn it
 FACE_AT = 34, 22  # its upper left corner in a portrait, before it is moved
 MOVED = 5  # pixels by which it is moved at most, each way
-# Of a source's originals. A p-value needs many of them, and real sources that are new test the rest.
+# Of a source's originals. A p-value needs many; real sources that are new test the rest.
 SHARES = {Part.TRAIN: 0.5, Part.CALIBRATION: 0.4, Part.TEST: 0.1}
 
 
