@@ -114,7 +114,7 @@ def test_of_three_generators_one_is_calibrated_on_and_one_tested_on(tmp_path: Pa
     assert (len(of[Part.TRAIN]), of[UNUSED]) == (2, set())
     assert set.union(*of.values()) == set("abcd")
     reals = corpus[corpus[LABEL] == REAL]
-    assert reals[PART].value_counts().to_dict() == {"train": 10, "calibration": 6, "test": 4}
+    assert reals[PART].value_counts().to_dict() == {"train": 10, "calibration": 8, "test": 2}
 
 
 @pytest.mark.parametrize("generators", ["ab", "abc"])
