@@ -8,10 +8,11 @@ import pytest
 
 from auditkit.checks.detector_evidence import DetectorEvidence
 from auditkit.detection.corpus import FAKE, LABEL
+from auditkit.detection.members.table import MEMBERS, VOTING
 from auditkit.errors import NotApplicable
 from auditkit.results import Finding, ImageScores, Lines, Section, Status
 from auditkit.subject import Subject
-from tests.detectors import detector_subject, planted_corpus
+from tests.detectors import detector_subject, planted_corpus, tiny_detector
 from tests.subjects import gap_of, subject
 
 CHECK = DetectorEvidence(images=8, maps=2)
@@ -134,3 +135,19 @@ def test_no_number_of_a_picture_is_missing(found: tuple[list[Finding], list[Sect
     for view in (one for section in found[1] for one in section.views):
         numbers = view.frame.select_dtypes("number").to_numpy()
         assert np.isfinite(numbers).all(), view.title
+
+
+def test_a_small_image_is_held_to_the_levels_of_small_ones() -> None:
+    detector = tiny_detector()
+    law = detector.calibration
+    never = replace(
+        law, edges=(1e9,) * len(law.edges), small=replace(law, edges=(-1e9,) * len(MEMBERS))
+    )
+    rows = planted_corpus(12, seed=9)  # of 32 pixels
+    _, sections = outcome(
+        detector_subject(rows, detector=replace(detector, calibration=never)), CHECK
+    )
+    maps = [one for section in sections for one in section.views if isinstance(one, ImageScores)]
+    notes = [note for view in maps for note in view.frame["note"] if note]
+    assert notes
+    assert all(f"{len(VOTING)} of {len(VOTING)} members find it suspicious" in one for one in notes)

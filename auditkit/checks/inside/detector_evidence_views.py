@@ -7,7 +7,7 @@ import pandas as pd
 
 from auditkit.checks.inside.explanation_views import short
 from auditkit.detected import Detected
-from auditkit.detection.corpus import GENERATOR, NOBODY, SOURCE
+from auditkit.detection.corpus import GENERATOR, IMAGE, NOBODY, SOURCE
 from auditkit.detection.explaining import (
     Contrast,
     Deletion,
@@ -123,7 +123,7 @@ def map_view(
         answer = answers.loc[given.rows.index[place]]
         grey, scores = pictured(given, found, place)
         down, across = (one.ravel() for one in np.indices(grey.shape))
-        said = grounds(answer, seen.detector.calibration)
+        said = grounds(answer, seen.detector.calibration.of(row[IMAGE].shape[1:]))
         note = f"{_name(row)}. Answer: fake. {said}."
         frames.append(
             pd.DataFrame(

@@ -30,7 +30,6 @@ from auditkit.models.sealed import (
     CARD,
     MOST,
     ensure_ours,
-    is_of_kind,
     plain_bytes,
     unsealed,
     write_folder,
@@ -177,11 +176,6 @@ def load_speech_detector(folder: Path) -> SpeechDetector:
     except (KeyError, TypeError, ValueError, DataError) as error:
         raise ModelError(f"{folder} holds no speech detector of this version: {error}") from error
     return SpeechDetector(readers=readers, calibration=law, facts=facts)
-
-
-def is_speech_detector(folder: Path) -> bool:
-    """Whether a folder's card says so. Raises ModelError for a damaged one."""
-    return is_of_kind(folder, KIND)
 
 
 def _reader(raw: Mapping[str, Any]) -> Reader:
