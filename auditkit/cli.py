@@ -419,14 +419,14 @@ def detect(
     from auditkit.detecting_text import lines, required_format, summary, written
     from auditkit.detection.files import load_detector
     from auditkit.explanation_text import ensure_place
-    from auditkit.models.sealed import is_of_kind
+    from auditkit.models.sealed import SPEECH_DETECTOR, is_of_kind
     from auditkit.runtime import Runtime
 
     how = required_format(format_)
     if out is not None:
         ensure_place(out)
     tally, runtime = Tally(), Runtime(device=device or "auto")
-    if model is not None and is_of_kind(model, "speech detector"):
+    if model is not None and is_of_kind(model, SPEECH_DETECTOR):
         from auditkit.detection.speech.detector import load_speech_detector
         from auditkit.speech import detect_speech, told_of_recordings
 

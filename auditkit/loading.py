@@ -14,7 +14,7 @@ from auditkit.data.tables import Table, read_table, split
 from auditkit.errors import UsageError, suggestion
 from auditkit.models.card import Card, DataSource
 from auditkit.models.predictions import PredictionsModel
-from auditkit.models.sealed import is_of_kind
+from auditkit.models.sealed import DETECTOR, is_of_kind
 from auditkit.runtime import Runtime
 from auditkit.subject import Subject
 
@@ -85,7 +85,7 @@ def _of_checkpoint(config: AuditConfig, runtime: Runtime) -> Subject:
 
 def _is_detector(model: str) -> bool:
     """A folder whose card says so; the word alone means the detector that ships with auditkit."""
-    return (model == SHIPPED and not Path(model).exists()) or is_of_kind(Path(model), "detector")
+    return (model == SHIPPED and not Path(model).exists()) or is_of_kind(Path(model), DETECTOR)
 
 
 def _of_detector(config: AuditConfig, runtime: Runtime) -> Subject:

@@ -19,6 +19,7 @@ from auditkit.detection.panel import Panel, read
 from auditkit.errors import DataError, ModelError
 from auditkit.models.sealed import (
     CARD,
+    DETECTOR,
     MOST,
     ensure_ours,
     plain_bytes,
@@ -29,7 +30,6 @@ from auditkit.models.sealed import (
 from auditkit.runtime import Runtime
 
 WEIGHTS = "model.safetensors"
-KIND = "detector"  # what the card calls itself
 DEFAULT = "default"  # the folder of this package with the detector that ships
 SENTENCES = ("sources", "generators", "limits", "notes")  # facts that are lists of text
 
@@ -61,7 +61,7 @@ def save_detector(folder: Path | str, detector: Detector) -> Path:
     state = {name: one.cpu().contiguous() for name, one in detector.panel.state_dict().items()}
     weights = save_tensors(state)
     card = {
-        "kind": KIND,
+        "kind": DETECTOR,
         "weights_sha256": sha256(weights).hexdigest(),
         "calibration": detector.calibration.to_dict(),
         "facts": dict(detector.facts),
@@ -78,7 +78,7 @@ def load_detector(folder: Path | str | None = None) -> Detector:
     place = Path(str(files("auditkit.detection") / DEFAULT)) if folder is None else Path(folder)
     text = _bytes(place / CARD)
     card = unsealed(text, place / CARD)
-    if card.get("kind") != KIND:
+    if card.get("kind") != DETECTOR:
         raise ModelError(f"{place} is no detector; make one with `auditkit train detector`")
     try:
         weights = required(_bytes(place / WEIGHTS), str(card["weights_sha256"]), place / WEIGHTS)

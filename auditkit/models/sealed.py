@@ -18,6 +18,7 @@ from typing import Any
 from auditkit.errors import ModelError, UsageError
 
 CARD = "card.json"
+DETECTOR, SPEECH_DETECTOR = "detector", "speech detector"  # what their cards call themselves
 AGAIN = "copy the checkpoint again or train it anew"
 MOST = 1 << 28  # bytes of a card, which holds no more than a training's course
 

@@ -29,6 +29,7 @@ from auditkit.errors import DataError, ModelError
 from auditkit.models.sealed import (
     CARD,
     MOST,
+    SPEECH_DETECTOR,
     ensure_ours,
     plain_bytes,
     unsealed,
@@ -36,7 +37,6 @@ from auditkit.models.sealed import (
 )
 from auditkit.runtime import Runtime, track
 
-KIND = "speech detector"
 DEMONSTRATION = "a demonstration: learned from four acted voices and fakes made for it"
 LIMITS = (
     "A demonstration, not a detector of deepfakes: it never met a fake by a modern synthesiser.",
@@ -149,7 +149,7 @@ def save_speech_detector(folder: Path, detector: SpeechDetector) -> Path:
     """Write it whole or not at all: a sealed card of plain numbers."""
     ensure_ours(folder, (CARD,))
     card = {
-        "kind": KIND,
+        "kind": SPEECH_DETECTOR,
         "readers": [asdict(one) for one in detector.readers],
         "calibration": detector.calibration.to_dict(),
         "facts": dict(detector.facts),
@@ -164,7 +164,7 @@ def load_speech_detector(folder: Path) -> SpeechDetector:
         card = unsealed(plain_bytes(folder / CARD, MOST), folder / CARD)
     except OSError as error:
         raise ModelError(f"{folder / CARD} cannot be read: {error.strerror}") from error
-    if card.get("kind") != KIND:
+    if card.get("kind") != SPEECH_DETECTOR:
         raise ModelError(f"{folder} is no detector of speech; it is {card.get('kind')!r}")
     try:
         readers = tuple(_reader(one) for one in card["readers"])

@@ -11,7 +11,6 @@ from auditkit.detection.corpus import FAKE, LABEL, NOBODY, ORIGINAL, PART, REAL,
 from auditkit.detection.speech.corpus import SIGNAL, SpeechRecipe, corpus_of_lines
 from auditkit.detection.speech.detector import (
     DEMONSTRATION,
-    KIND,
     READERS,
     SpeechDetector,
     load_speech_detector,
@@ -19,7 +18,7 @@ from auditkit.detection.speech.detector import (
     train_speech_detector,
 )
 from auditkit.errors import DataError, ModelError
-from auditkit.models.sealed import CARD, is_of_kind, sealed, unsealed
+from auditkit.models.sealed import CARD, SPEECH_DETECTOR, is_of_kind, sealed, unsealed
 from auditkit.runtime import Runtime
 from tests.recordings import LINES, planted_lines, recording
 
@@ -72,7 +71,7 @@ def test_it_answers_the_same_when_it_was_saved_and_loaded(
     detector: SpeechDetector, corpus, tmp_path: Path
 ) -> None:
     place = save_speech_detector(tmp_path / "speech", detector)
-    assert is_of_kind(place, KIND)
+    assert is_of_kind(place, SPEECH_DETECTOR)
     signals = list(corpus[SIGNAL][:5])
     again = load_speech_detector(place).answers(signals)
     assert again.equals(detector.answers(signals))
