@@ -106,7 +106,7 @@ class Removal:
             self.question.inputs, self.start, self.question.players.masks, strict=True
         ):
             gone = _gone(out, mask.to(device), rows)
-            found.append(torch.where(gone.view(-1, *one.shape[1:]), base[rows], one[rows]))
+            found.append(torch.where(gone.view(len(rows), *one.shape[1:]), base[rows], one[rows]))
         return tuple(found)
 
 

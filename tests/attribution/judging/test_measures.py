@@ -69,6 +69,28 @@ def test_of_a_linear_model_random_orders_average_halfway_and_both_ends_add_up(co
     torch.testing.assert_close(both, removal.own + removal.bare)
 
 
+class Numeric(nn.Module):
+    """A network of a table, whose columns happen to be numbers alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.numbers = linear([3.0, 2.0])
+
+    def forward(self, numbers: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+        assert levels.shape[1] == 0
+        return self.numbers(numbers).squeeze(-1)
+
+
+def test_an_input_without_columns_is_no_player_and_in_nobodys_way():
+    numbers, none = torch.ones(3, 2, dtype=torch.float64), torch.empty(3, 0, dtype=torch.int64)
+    baseline = Baseline(name="start", rows=(torch.zeros_like(numbers[:1]), none[:1]))
+    model = Numeric()
+    with at_rest(model):
+        question = question_of(model, (numbers, none), baselines=baseline, runtime=RUNTIME)
+    found = removal_of(question).answers(torch.tensor([[[True, False]]]).expand(3, 1, 2))
+    torch.testing.assert_close(found, torch.full((3, 1), 2.5, dtype=torch.float64))
+
+
 def test_deletion_of_three_columns_as_by_hand():
     """f = 3 + 2 + 1: out in that order it is 6, 3, 1, 0; in the other 6, 5, 3, 0."""
     question = of(linear([3.0, 2.0, 1.0]), torch.ones(1, 3, dtype=torch.float64))
