@@ -11,7 +11,7 @@ from auditkit.checks.base import CHECKS, at_most, finding, percent
 from auditkit.checks.flipping import ask, drawn, steady_answers
 from auditkit.data.schema import Medium, Task
 from auditkit.data.values import canonical
-from auditkit.errors import NotApplicable
+from auditkit.errors import DataError, NotApplicable
 from auditkit.ranges import SHARE, ranged
 from auditkit.results import Finding, Section, Table, Topic
 from auditkit.statistics.estimate import settled_at
@@ -103,7 +103,10 @@ class Counterfactuals:
         from auditkit.attribution.counterfactuals.words import word_counterfactuals
 
         column = subject.table.schema.feature_names[0]
-        vocabulary = Vocabulary.of(source_of(subject)[column].astype(str).tolist())
+        try:
+            vocabulary = Vocabulary.of(source_of(subject)[column].astype(str).tolist())
+        except DataError as error:  # names, or texts of letters: nothing can be put in for a word
+            raise NotApplicable(str(error)) from error
         sample = drawn(subject.rows, self.texts, subject.rng(self.rule))
         rows = np.union1d(picked(scores, subject.threshold, each=2), sample)
         found = word_counterfactuals(

@@ -41,6 +41,12 @@ def test_a_text_is_said_by_its_words():
     assert '"loved" been' in said or '"sent" been' in said
 
 
+def test_of_texts_whose_words_never_come_again_it_has_no_say():
+    names = [f"Lovely{place}" for place in range(60)] + [f"Sent{place}" for place in range(60)]
+    with pytest.raises(NotApplicable, match="no word stands in 5 of 120 texts"):
+        outcome("counterfactuals", reading(texts=names))
+
+
 def test_an_immutable_column_leaves_nothing_to_change():
     made = replace(deciding(), immutable=("merit",))
     for name in ("counterfactuals", "recourse"):
